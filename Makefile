@@ -1,0 +1,42 @@
+# Each target makes the environment that it needs. See README.md for what they show.
+PYTHON ?= python3
+VENV := .venv
+CORE := .venv-core
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench profiles calibrate clean
+
+demo: $(CORE)/.installed
+	$(CORE)/bin/offload-sim run quickstart
+
+test: $(VENV)/.installed lint
+	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --engine fast -m "not torch" tests/oracles tests/properties tests/cli
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed
+	PYTHONPATH=tests $(BIN)/python benchmarks/run.py
+
+profiles: $(VENV)/.installed
+	$(BIN)/python -m simulator.profiling.extract
+
+calibrate: $(VENV)/.installed
+	$(BIN)/python -m simulator.devices.calibrate
+
+clean:
+	rm -rf $(VENV) $(CORE) build *.egg-info
+
+$(CORE)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(CORE)
+	$(CORE)/bin/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[profiling,cluster,optimise,test]"
+	touch $@

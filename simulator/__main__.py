@@ -1,0 +1,5 @@
+"""``python -m simulator`` does what ``offload-sim`` does."""
+
+from simulator.cli import main
+
+main()

@@ -1,0 +1,18 @@
+"""Every problem of a scenario that its schema cannot see, at its place in the file."""
+
+from __future__ import annotations
+
+from simulator.analysis.run import prepare, sources
+from simulator.errors import Problem, ScenarioError
+from simulator.scenario.load import LoadedScenario
+from simulator.workload import draw
+
+
+def check(loaded: LoadedScenario) -> list[Problem]:
+    """Problems with references, cuts, memory, exits and arrivals; empty when the scenario can run."""
+    try:
+        system, _ = prepare(loaded)
+        draw(sources(system), loaded.scenario.seed, 0)
+    except ScenarioError as error:
+        return list(error.problems)
+    return []

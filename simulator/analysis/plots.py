@@ -1,0 +1,169 @@
+"""Figures of a result, by name: drawn as matplotlib Figures, written as files with the CSV of what each one shows.
+
+Nothing here imports matplotlib until a figure is asked for, and pyplot is never imported: figures have no global
+state and need no display. The same result gives the same bytes of every file.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from simulator.analysis.csvtext import to_csv
+from simulator.errors import Problem, ResultError, did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from simulator.analysis.result import Result
+
+#: figure -> module with ``tables(result)`` and ``draw(tables)``
+_MODULES: Mapping[str, str] = MappingProxyType(
+    {
+        "latency_cdf": "simulator.analysis.plots_distribution",
+        "latency_parts": "simulator.analysis.plots_latency_parts",
+        "energy_parts": "simulator.analysis.plots_energy_parts",
+        "rate_sweep": "simulator.analysis.plots_rates",
+    }
+)
+#: names of all figures
+NAMES = tuple(_MODULES)
+#: tables that are written beside figures, as CSV
+STEMS = (*NAMES, "latency_cdf_marks", "rate_sweep_crossovers")
+#: file formats, vector formats first
+FORMATS = ("svg", "pdf", "png")
+#: resolution of png files
+_DOTS_PER_INCH = 200
+
+
+@dataclass(frozen=True)
+class DataTable:
+    """Rows that a figure shows, in the form of its CSV."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Mapping[str, Any]]
+
+
+class ResultPlots:
+    """Figures of one result as methods: ``plots.latency_cdf()``."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in NAMES:
+            known = ", ".join(NAMES)
+            raise AttributeError(f'no figure is called "{name}"; {did_you_mean(name, NAMES) or f"known: {known}"}')
+        return lambda: figure(self._result, name)
+
+    def __dir__(self) -> list[str]:
+        return list(NAMES)
+
+
+def available(result: Result) -> list[str]:
+    """Names of the figures that this result has data for."""
+    return [name for name in NAMES if name != "rate_sweep" or result.curves]
+
+
+def figure(result: Result, name: str) -> Figure:
+    """One figure of a result.
+
+    Parameters
+    ----------
+    result : Result
+        Of a run, or read back from its folder.
+    name : str
+        One of `NAMES`.
+
+    Raises
+    ------
+    ResultError
+        If there is no such figure, or the result lacks its data.
+    """
+    drawn: Figure = _module(result, name).draw(figure_data(result, name))
+    return drawn
+
+
+def figure_data(result: Result, name: str) -> dict[str, DataTable]:
+    """What a figure shows: CSV file stem -> table."""
+    tables: dict[str, DataTable] = _module(result, name).tables(result)
+    return tables
+
+
+def figure_files(result: Result, file_format: str) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file that the figures of a result need: the drawings and their CSVs.
+
+    Raises
+    ------
+    ResultError
+        If the format is unknown.
+    """
+    if file_format not in FORMATS:
+        hint = did_you_mean(file_format, FORMATS) or "known: " + ", ".join(FORMATS)
+        raise ResultError(Problem(f'"{file_format}" is not a format of figures', hint))
+    for name in available(result):
+        tables = figure_data(result, name)
+        yield f"{name}.{file_format}", _file_content(_module(result, name).draw(tables), file_format)
+        for stem, table in tables.items():
+            yield f"{stem}.csv", to_csv(table.rows, table.columns)
+
+
+def draw_all(result: Result, directory: str | Path, file_format: str = "svg") -> list[Path]:
+    """Write every figure of a result into a folder, each with the CSV of what it shows.
+
+    Parameters
+    ----------
+    result : Result
+        Of a run, or read back from its folder.
+    directory : str or Path
+        The folder for the figures themselves (``DIR/figures`` of a run); created if it does not exist.
+    file_format : str
+        ``svg``, ``pdf`` or ``png``.
+
+    Returns
+    -------
+    list of Path
+        The drawings, without the CSVs.
+
+    Raises
+    ------
+    ResultError
+        If the format is unknown or the folder cannot be written.
+    """
+    from simulator.analysis.staging import StagedFiles
+
+    with StagedFiles(Path(directory)) as staged:
+        for name, content in figure_files(result, file_format):
+            staged.write_bytes(name, content)
+        names = staged.names
+        staged.commit()
+    return [Path(directory) / name for name in names if not name.endswith(".csv")]
+
+
+def _module(result: Result, name: str) -> Any:
+    if name not in NAMES:
+        hint = did_you_mean(name, NAMES) or "known: " + ", ".join(NAMES)
+        raise ResultError(Problem(f'no figure is called "{name}"', hint))
+    if name not in available(result):
+        raise ResultError(
+            Problem(f'the result of "{result.name}" has no data for the figure "{name}"', "run the scenario again")
+        )
+    return import_module(_MODULES[name])
+
+
+def _file_content(drawn: Figure, file_format: str) -> bytes:
+    from simulator.analysis.plots_style import saving
+
+    # without dates and random identifiers, so that the same data give the same bytes
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[file_format]
+    content = io.BytesIO()
+    with saving():
+        drawn.savefig(content, format=file_format, dpi=_DOTS_PER_INCH, metadata=metadata)
+    return content.getvalue()

@@ -1,0 +1,133 @@
+"""Figure rate_sweep: latency and energy over the uplink rate, with the rates at which the best policy changes.
+
+The curves are predictions for a lone request (no queues), computed by the caller; the requests do not hold them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from simulator.analysis import plots_style as style
+from simulator.analysis.plots import DataTable
+from simulator.analysis.result import CURVE_COLUMNS
+
+if TYPE_CHECKING:
+    from simulator.analysis.result import Result
+
+#: column -> (first word of the metric in the crossover table, axis label, dimension)
+_PANELS = {"latency_s": ("latency", "Latency", "time"), "energy_j": ("energy", "Device energy", "energy")}
+
+
+def tables(result: Result) -> dict[str, DataTable]:
+    """The curves and the crossovers."""
+    return {name: DataTable(columns, result.curves[name].to_pylist()) for name, columns in CURVE_COLUMNS.items()}
+
+
+def draw(data: dict[str, DataTable]) -> Figure:
+    """The figure, from its tables."""
+    rows, crossovers = data["rate_sweep"].rows, data["rate_sweep_crossovers"].rows
+    policies = list(dict.fromkeys(row["policy"] for row in rows))
+    rates = [row["uplink_rate_bps"] for row in rows]
+    rate_factor, rate_unit = style.scale_of(math.sqrt(min(rates) * max(rates)), "bit rate")
+    handles: list[Any] = [Line2D([], [], **style.line_looks(number)) for number in range(len(policies))]
+    labels = [style.short(policy) for policy in policies]
+    if crossovers:
+        handles.append(Line2D([], [], linestyle="none", **_crossover_mark()))
+        labels.append("best policy changes")
+    columns = 4 if max(map(len, labels)) <= 22 else 3
+    with style.drawing():
+        figure = style.new_figure(style.PAGE_IN, 2.5 + 0.15 * style.legend_rows(labels, columns))
+        for axes, column in zip(figure.subplots(1, 2), _PANELS, strict=True):
+            metric, label, dimension = _PANELS[column]
+            factor, unit = _scale(rows, column, dimension)
+            _draw_curves(axes, rows, policies, column, rate_factor, factor)
+            changes = [row for row in crossovers if row["metric"].startswith(metric)]
+            _mark_crossovers(axes, rows, changes, column, rate_factor, factor)
+            axes.set_ylabel(f"{label} per request ({unit})")
+            axes.set_xlabel(f"Uplink rate ({rate_unit})")
+        style.legend_below(figure, handles, labels, columns)
+    return figure
+
+
+def _draw_curves(
+    axes: Axes,
+    rows: Sequence[Mapping[str, Any]],
+    policies: Sequence[str],
+    column: str,
+    rate_factor: float,
+    factor: float,
+) -> None:
+    """One line per policy, on a logarithmic axis when the values span more than a decade."""
+    low, high = _span(rows, column)
+    for number, policy in enumerate(policies):
+        curve = [row for row in rows if row["policy"] == policy]
+        x = np.array([row["uplink_rate_bps"] for row in curve]) * rate_factor
+        y = np.array([row[column] for row in curve]) * factor
+        axes.plot(x, np.where(np.isfinite(y), y, np.nan), **style.line_looks(number))
+    axes.set_xscale("log")
+    axes.margins(x=0)
+    style.plain_log_axis(axes.xaxis)
+    if high / low > 10:
+        axes.set_yscale("log")
+        style.plain_log_axis(axes.yaxis)
+    else:
+        axes.set_ylim(0, high * factor * 1.05)
+        style.few_ticks(axes.yaxis)
+
+
+def _mark_crossovers(
+    axes: Axes,
+    rows: Sequence[Mapping[str, Any]],
+    changes: Sequence[Mapping[str, Any]],
+    column: str,
+    rate_factor: float,
+    factor: float,
+) -> None:
+    """A circle on the curve of the policy that takes over, its rate (in the unit of the axis) above the panel."""
+    for change in changes:
+        curve = [row for row in rows if row["policy"] == change["to_policy"]]
+        rates = np.log([row["uplink_rate_bps"] for row in curve])
+        y = factor * math.exp(np.interp(math.log(change["rate_bps"]), rates, np.log([row[column] for row in curve])))
+        x = change["rate_bps"] * rate_factor
+        axes.axvline(x, color="#999999", linewidth=0.6, linestyle=":")
+        axes.plot([x], [y], **_crossover_mark())
+        axes.annotate(
+            f"{x:.3g}",
+            (x, 1.0),
+            (0, 2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            rotation=45,
+            rotation_mode="anchor",
+            fontsize=6,
+        )
+
+
+def _span(rows: Sequence[Mapping[str, Any]], column: str) -> tuple[float, float]:
+    """Smallest and largest positive value of a column."""
+    values = [row[column] for row in rows if math.isfinite(row[column]) and row[column] > 0]
+    return (min(values), max(values)) if values else (1.0, 1.0)
+
+
+def _scale(rows: Sequence[Mapping[str, Any]], column: str, dimension: str) -> tuple[float, str]:
+    """Factor and unit of the y axis."""
+    low, high = _span(rows, column)
+    return style.scale_of(math.sqrt(low * high), dimension)
+
+
+def _crossover_mark() -> dict[str, Any]:
+    return {
+        "marker": "o",
+        "markersize": 5,
+        "markerfacecolor": "white",
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.9,
+        "color": "black",
+    }

@@ -1,0 +1,233 @@
+"""What a run prints: one table of policies, what it means in a sentence, and the files that were written.
+
+The best value of each column is bold and carries an asterisk, which survives without colour. Works at 80 columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator import units
+from simulator.analysis.comparison import ALL_GROUPS
+from simulator.analysis.result import Result
+
+_MARK = "*"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column: where its numbers come from, how they look, which is best (``min``, ``max`` or None)."""
+
+    key: str
+    title: str
+    text: Callable[[Row], str]
+    best: Callable[[Sequence[float]], float] | None = min
+
+
+def render(result: Result) -> RenderableType:
+    """The report of a result.
+
+    Parameters
+    ----------
+    result : Result
+        Of a run, or read back from its folder; files are listed if it has one.
+
+    Returns
+    -------
+    rich renderable
+        For ``rich.console.Console.print``.
+    """
+    parts: list[RenderableType] = [_table(rows, group) for group, rows in _by_group(result)]
+    parts.append(Text(f"{_MARK} best of its column; ± half-width of the 95 % interval", style="dim"))
+    parts += [Text(sentence) for sentence in sentences(result)]
+    parts += [Text(f"Caution: {caution}", style="yellow") for caution in result.manifest.get("cautions", ())]
+    if result.directory is not None:
+        parts.append(_files(result))
+    return Group(*_spaced(parts))
+
+
+def sentences(result: Result) -> list[str]:
+    """Which policy wins on mean latency and by how much; the same for energy where another policy leads there."""
+    said = []
+    latency = _verdict(result, "latency_mean_s")
+    scope = "Over all groups, " if any("group" in row for row in result.summary_rows) else ""
+    if latency is not None:
+        said.append(scope + latency.sentence)
+        energy = _verdict(result, "energy_mean_j")
+        if energy is not None and energy.is_clear and energy.best != latency.best:
+            said.append(scope + energy.sentence)
+        lost = sum(row["dropped"] + row["censored"] for row in result.summary_rows)
+        if lost:
+            said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
+    return said
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    best: str
+    is_clear: bool
+    sentence: str
+
+
+def _verdict(result: Result, metric: str) -> _Verdict | None:
+    rows = [row for row in result.difference_rows if row["metric"] == metric and row["group"] == ALL_GROUPS]
+    if not rows:
+        return None
+    dimension, word = {"latency_mean_s": ("time", "mean latency"), "energy_mean_j": ("energy", "mean energy")}[metric]
+    best, mean = rows[0]["best"], units.human(rows[0]["best_mean"], dimension)
+    tied = [row["policy"] for row in rows if _is_tie(row)]
+    behind = [row for row in rows if not _is_tie(row)]
+    leaders = _and([best, *tied])
+    if not behind:
+        return _Verdict(best, False, f"{leaders} are equal on {word}: {mean}.")
+    gap = (
+        f"{units.human(behind[0]['difference'], dimension)} ({100 * behind[0]['difference'] / behind[0]['mean']:.2g} %)"
+    )
+    other = behind[0]["policy"]
+    if math.isnan(behind[0]["difference_ci95"]):
+        sentence = f"Lowest {word}: {leaders}, {mean}, {gap} below {other}; without an interval no winner is named."
+        return _Verdict(best, False, sentence)
+    half_width = units.human(behind[0]["difference_ci95"], dimension)
+    interval = f"95 % interval of the difference: ± {half_width}, from {behind[0]['interval_from']}"
+    unclear = [row["policy"] for row in behind if not row["separated"]]
+    verb = "win" if tied else "wins"
+    if not unclear:
+        sentence = f"{leaders} {verb} on {word}: {mean}, {gap} below {other}, the next best ({interval})."
+        return _Verdict(best, True, sentence)
+    if behind[0]["separated"]:
+        sentence = f"No clear winner on {word}: {leaders} ({mean}) cannot be told from {_and(unclear)}."
+    else:
+        sentence = (
+            f"No clear winner on {word}: {leaders}, {mean}, {gap} below {other}, is within the interval ({interval})."
+        )
+    return _Verdict(best, False, sentence)
+
+
+def _is_tie(row: Row) -> bool:
+    """Whether two policies did the same in every replication or batch."""
+    return bool(abs(row["difference"]) + row["difference_ci95"] <= 1e-9 * abs(row["mean"]))
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _by_group(result: Result) -> Iterator[tuple[str, list[Row]]]:
+    for group in dict.fromkeys(row.get("group", "") for row in result.summary_rows):
+        yield group, [row for row in result.summary_rows if row.get("group", "") == group]
+
+
+def _table(rows: Sequence[Row], group: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"group {group}" if group else None)
+    table.title_justify = "left"
+    table.add_column("policy", overflow="fold", min_width=8)
+    columns = _columns(rows)
+    for column in columns:
+        table.add_column(column.title, justify="right", no_wrap=True)
+    best = {column.key: _best(column, rows) for column in columns}
+    for row in rows:
+        cells = []
+        for column in columns:
+            wins = row[column.key] == best[column.key]
+            cells.append(Text(column.text(row) + (_MARK if wins else " "), style="bold green" if wins else ""))
+        table.add_row(row["policy"], *cells)
+    return table
+
+
+def _columns(rows: Sequence[Row]) -> list[_Column]:
+    def quantity(key: str, title: str, dimension: str, interval: str | None = None) -> _Column:
+        unit = _common_unit([row[key] for row in rows], dimension)
+        factor = units.UNITS[dimension][unit]
+
+        def text(row: Row) -> str:
+            return with_interval(row[key] / factor, row[interval] / factor if interval else math.nan)
+
+        return _Column(key, f"{title}\n{unit} ", text)
+
+    columns = [
+        quantity("latency_mean_s", "mean latency", "time", "latency_ci95_s"),
+        quantity("latency_p95_s", "p95", "time"),
+        quantity("energy_mean_j", "energy", "energy", "energy_ci95_j"),
+        _Column("accuracy", "accuracy\n% ", lambda row: _percent(row["accuracy"]), max),
+        _Column("deadline_miss_ratio", "deadline\nmisses % ", lambda row: _percent(row["deadline_miss_ratio"])),
+    ]
+    columns = [column for column in columns if any(not math.isnan(row[column.key]) for row in rows)]
+    for key in ("dropped", "censored"):
+        if any(row[key] for row in rows):
+            columns.append(_Column(key, f"{key}\nrequests ", _count(key), None))
+    return columns
+
+
+def _count(key: str) -> Callable[[Row], str]:
+    return lambda row: str(row[key])
+
+
+def _best(column: _Column, rows: Sequence[Row]) -> float:
+    """The best value of a column; NaN, which equals nothing, where all values are the same or there is only one."""
+    values = [row[column.key] for row in rows if not math.isnan(row[column.key])]
+    if column.best is None or len(rows) < 2 or not values or (len(values) == len(rows) and len(set(values)) == 1):
+        return math.nan
+    return column.best(values)
+
+
+def with_interval(mean: float, half_width: float) -> str:
+    """``"182.3 ± 1.2"``: as many digits as the interval supports, four without one.
+
+    Examples
+    --------
+    >>> with_interval(182.3456, 1.234)
+    '182.3 ± 1.2'
+    >>> with_interval(0.0123456, float("nan"))
+    '0.01235'
+    """
+    if math.isnan(mean):
+        return "-"
+    if math.isnan(half_width):
+        return f"{mean:.{_decimals(mean, 4)}f}"
+    decimals = min(_decimals(half_width, 2), _decimals(mean, 5)) if half_width else _decimals(mean, 4)
+    if float(f"{half_width:.{decimals}f}") == 0.0:
+        return f"{mean:.{decimals}f} ± 0"
+    return f"{mean:.{decimals}f} ± {half_width:.{decimals}f}"
+
+
+def _decimals(value: float, digits: int) -> int:
+    return 0 if value == 0 else max(0, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.1f}"
+
+
+def _common_unit(values: Sequence[float], dimension: str) -> str:
+    """The unit of the smallest positive value, so that no value shows as 0.00."""
+    positive = [value for value in values if value > 0 and math.isfinite(value)]
+    return units.human(min(positive, default=0.0), dimension).rsplit(" ", 1)[1]
+
+
+def _files(result: Result) -> Text:
+    folder = result.directory
+    if folder is None:
+        return Text("")
+    names = ["summary.csv", "differences.csv", "requests.parquet", "manifest.json"]
+    figures = sorted(path.name for path in (folder / "figures").glob("*") if path.suffix in (".svg", ".pdf", ".png"))
+    lines = [f"Written to {folder}/: " + ", ".join(names)]
+    if figures:
+        lines.append("Figures in figures/: " + ", ".join(figures))
+    return Text("\n".join(lines))
+
+
+def _spaced(parts: Sequence[RenderableType]) -> Iterator[RenderableType]:
+    """Tables bring their own space; a blank line goes between the other parts."""
+    for number, part in enumerate(parts):
+        if number and isinstance(parts[number - 1], Text) and not isinstance(part, Table):
+            yield Text("")
+        yield part

@@ -1,0 +1,170 @@
+"""The per-request table: the columns of the contract, computed from the instants of a run.
+
+Waits, services and propagation of a completed request add up to its latency. A stage that a request skips counts 0;
+a stage that it did not finish is missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.analysis.energy import attribute
+from simulator.engines.base import COMPLETED, REASON_NAMES, STATUS_NAMES, TURNED_BACK, RequestLog
+from simulator.plan.plan import Plan
+from simulator.plan.system import System
+from simulator.workload import Workload
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Floats = NDArray[np.float64]
+
+COLUMNS = [
+    "policy",
+    "replication",
+    "device",
+    "request",
+    "sample",
+    "status",
+    "reason",
+    "arrival_s",
+    "finish_s",
+    "latency_s",
+    "deadline_s",
+    "deadline_met",
+    "partition",
+    "exit",
+    "device_wait_s",
+    "device_service_s",
+    "uplink_wait_s",
+    "uplink_service_s",
+    "edge_wait_s",
+    "edge_service_s",
+    "downlink_wait_s",
+    "downlink_service_s",
+    "propagation_s",
+    "bytes_up",
+    "bytes_down",
+    "energy_compute_j",
+    "energy_radio_j",
+    "energy_idle_j",
+    "energy_j",
+    "correct",
+]
+
+
+def table(system: System, plan: Plan, workload: Workload, log: RequestLog, replication: int) -> pa.Table:
+    """The rows of one policy in one replication.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns of the contract; ``group`` follows ``device`` when there is more than one group.
+    """
+    import pyarrow as pa
+
+    group = plan.group_of[workload.device]
+    on_device, offloaded = plan.on_device[log.row], plan.offloaded[log.row]
+    completed = log.status == COMPLETED
+    propagation = plan.propagation_s[group]
+    uplink_join = np.where(on_device, log.device_end_s, workload.arrival_s)
+    reach_edge = log.uplink_end_s + propagation
+    turned_back = log.reason == TURNED_BACK
+    served = offloaded & ~turned_back
+    first_wait = np.where(on_device, log.device_start_s - workload.arrival_s, 0.0)
+    first_service = np.where(on_device, log.device_end_s - log.device_start_s, 0.0)
+    second_wait = np.where(turned_back, log.fallback_start_s - (reach_edge + propagation), 0.0)
+    second_service = np.where(turned_back, log.fallback_end_s - log.fallback_start_s, 0.0)
+    latency = log.finish_s - workload.arrival_s
+    deadline = np.array([np.nan if m.workload.deadline is None else m.workload.deadline for m in system.groups])[group]
+    energy = attribute(system, plan, workload, log)
+
+    columns: dict[str, Any] = {
+        "policy": _constant(plan.policy, workload.size),
+        "replication": np.full(workload.size, replication, dtype=np.int32),
+        "device": workload.device,
+    }
+    if len(system.groups) > 1:
+        columns["group"] = _named(group, [member.name for member in system.groups])
+    columns |= {
+        "request": np.arange(workload.size, dtype=np.int64),
+        "sample": workload.sample,
+        "status": _named(log.status, list(STATUS_NAMES)),
+        "reason": _named(log.reason, list(REASON_NAMES)),
+        "arrival_s": workload.arrival_s,
+        "finish_s": _missing(log.finish_s),
+        "latency_s": _missing(latency),
+        "deadline_s": _missing(deadline),
+        "deadline_met": pa.array(completed & (latency <= deadline), mask=np.isnan(deadline)),
+        "partition": _named(log.row, list(plan.partition)),
+        "exit": _named(log.row, list(plan.exit)),
+        "device_wait_s": _stage(first_wait + second_wait, on_device | turned_back),
+        "device_service_s": _stage(first_service + second_service, on_device | turned_back),
+        "uplink_wait_s": _stage(log.uplink_start_s - uplink_join, offloaded),
+        "uplink_service_s": _stage(log.uplink_end_s - log.uplink_start_s, offloaded),
+        "edge_wait_s": _stage(log.edge_start_s - reach_edge, served),
+        "edge_service_s": _stage(log.edge_end_s - log.edge_start_s, served),
+        "downlink_wait_s": _stage(log.downlink_start_s - log.edge_end_s, served),
+        "downlink_service_s": _stage(log.downlink_end_s - log.downlink_start_s, served),
+        "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),
+        "bytes_up": plan.bits_up[log.row] / 8,
+        "bytes_down": np.where(turned_back, 0.0, plan.bits_down[log.row] / 8),
+        "energy_compute_j": energy.compute_j,
+        "energy_radio_j": energy.radio_j,
+        "energy_idle_j": energy.idle_j,
+        "energy_j": energy.total_j,
+        "correct": _correct(system, plan, workload, group, completed),
+    }
+    return pa.table(columns)
+
+
+def _missing(values: Floats) -> Any:
+    """A column in which NaN is null."""
+    import pyarrow as pa
+
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _stage(values: Floats, present: NDArray[np.bool_]) -> Any:
+    return _missing(np.where(present, values, 0.0))
+
+
+def _named(codes: NDArray[Any], names: list[str]) -> Any:
+    """A dictionary-encoded column; equal names share a code."""
+    import pyarrow as pa
+
+    distinct = list(dict.fromkeys(names))
+    code_of = {name: k for k, name in enumerate(distinct)}
+    translate = np.array([code_of[name] for name in names], dtype=np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(translate[codes]), pa.array(distinct))
+
+
+def _constant(name: str, size: int) -> Any:
+    return _named(np.zeros(size, dtype=np.int32), [name])
+
+
+def _correct(
+    system: System,
+    plan: Plan,
+    workload: Workload,
+    group: NDArray[np.int32],
+    completed: NDArray[np.bool_],
+) -> Any:
+    """Whether the answer is right: null without sample records and for requests without an answer."""
+    import pyarrow as pa
+
+    correct = np.zeros(workload.size, dtype=bool)
+    known = np.zeros(workload.size, dtype=bool)
+    for g, member in enumerate(system.groups):
+        if member.samples is None:
+            continue
+        mine = (group == g) & completed
+        taken = plan.choices[g].taken
+        sample = workload.sample[mine]
+        way = np.full(sample.size, member.samples.exits) if taken is None else taken[sample]
+        correct[mine] = member.samples.correct[sample, way]
+        known[mine] = True
+    return pa.array(correct, mask=~known)

@@ -1,0 +1,216 @@
+"""What a run yields: the requests, what they add up to, and how it came about; and reading that back from its folder.
+
+The folder is written by `simulator.analysis.store`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from simulator.analysis.comparison import DIFFERENCE_COLUMNS, difference_rows
+from simulator.analysis.csvtext import from_csv
+from simulator.analysis.metrics import SUMMARY_COLUMNS, RunFacts, summarise
+from simulator.errors import Problem, ResultError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from simulator.analysis.plots import ResultPlots
+
+#: what the manifest of a result folder says it is
+FORMAT = "offload-sim result 1"
+#: files that every result folder holds beside the manifest
+DATA_FILES = ("requests.parquet", "summary.csv", "differences.csv")
+#: tables that figures are drawn from and that the requests do not hold, with their columns
+CURVE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "rate_sweep": ("uplink_rate_bps", "policy", "latency_s", "energy_j"),
+        "rate_sweep_crossovers": ("metric", "rate_bps", "from_policy", "to_policy"),
+    }
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """Outcome of one scenario.
+
+    Attributes
+    ----------
+    name : str
+        Name of the scenario.
+    scenario : dict
+        The scenario as resolved.
+    table : pyarrow.Table
+        One row per request and policy, columns as in requests.parquet.
+    summary_rows, difference_rows : tuple of dict
+        Rows of summary.csv and differences.csv.
+    manifest : dict
+        Scenario, hashes, seed, versions, cautions: how this result came about.
+    curves : mapping of str to pyarrow.Table
+        Tables of `CURVE_COLUMNS`; empty when nobody computed them.
+    directory : Path or None
+        Folder that holds this result.
+    """
+
+    name: str
+    scenario: Mapping[str, Any]
+    table: pa.Table
+    summary_rows: tuple[dict[str, Any], ...]
+    difference_rows: tuple[dict[str, Any], ...]
+    manifest: Mapping[str, Any]
+    curves: Mapping[str, pa.Table] = field(default_factory=lambda: MappingProxyType({}))
+    directory: Path | None = None
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row per policy (and group), columns as in summary.csv."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.summary_rows))
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """Paired differences of every policy from the best one, per metric (and group)."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.difference_rows), columns=list(DIFFERENCE_COLUMNS))
+
+    @property
+    def requests(self) -> pd.DataFrame:
+        """One row per request and policy, columns as in requests.parquet (a copy: `table` is the original)."""
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
+
+    @property
+    def plot(self) -> ResultPlots:
+        """Figures: ``result.plot.latency_cdf()`` and so on, each a matplotlib Figure."""
+        from simulator.analysis.plots import ResultPlots
+
+        return ResultPlots(self)
+
+    @property
+    def warmup_s(self) -> float:
+        """Requests that arrive earlier are in `table` but in no summary and no figure."""
+        return float(self.manifest.get("warmup_s", 0.0))
+
+    def __repr__(self) -> str:
+        policies = ", ".join(dict.fromkeys(row["policy"] for row in self.summary_rows))
+        place = f" in {self.directory}" if self.directory else ""
+        return (
+            f"<Result of {self.name}{place}: {self.table.num_rows} requests under {policies}; .summary .requests .plot>"
+        )
+
+
+def build_result(
+    name: str,
+    scenario: Mapping[str, Any],
+    table: pa.Table,
+    facts: Mapping[tuple[str, str], RunFacts],
+    *,
+    manifest: Mapping[str, Any],
+    curves: Mapping[str, pa.Table],
+    warmup_s: float,
+    batches: int,
+    horizon_s: float | None = None,
+) -> Result:
+    """A result from a finished run: computes the summary and the paired differences.
+
+    Parameters
+    ----------
+    name, scenario, table, manifest, curves
+        As in `Result`; the manifest gains ``name``, ``scenario``, ``warmup_s`` and ``cautions``.
+    facts, warmup_s, batches, horizon_s
+        As in `metrics.summarise`.
+    """
+    summary = summarise(table, facts, warmup_s=warmup_s, batches=batches, horizon_s=horizon_s)
+    full = {
+        **manifest,
+        "name": name,
+        "scenario": scenario,
+        "warmup_s": warmup_s,
+        "cautions": list(summary.cautions),
+    }
+    differences = difference_rows(table, warmup_s=warmup_s, batches=batches)
+    return Result(name, scenario, table, summary.rows, differences, full, curves)
+
+
+def load_result(directory: str | Path) -> Result:
+    """Read back the folder of a finished run.
+
+    Raises
+    ------
+    ResultError
+        If the folder is missing, is not a result, or lacks or changed a file since it was written.
+    """
+    folder = Path(directory)
+    manifest = _read_manifest(folder)
+    curve_files = {name: f"figures/{name}.csv" for name in CURVE_COLUMNS if f"figures/{name}.csv" in manifest["files"]}
+    content = {name: _read_file(folder, name, manifest["files"]) for name in (*DATA_FILES, *curve_files.values())}
+    try:
+        import pyarrow.parquet as pq
+
+        from simulator.analysis.requests import COLUMNS
+
+        table = pq.read_table(pa.BufferReader(content["requests.parquet"]))
+        summary = from_csv(content["summary.csv"])
+        differences = from_csv(content["differences.csv"])
+        curves = {name: pa.Table.from_pylist(from_csv(content[file])) for name, file in curve_files.items()}
+    except (KeyError, ValueError, pa.ArrowException) as error:
+        raise _foreign(folder, f"it cannot be read: {error}") from error
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    missing += [name for name in SUMMARY_COLUMNS if summary and name not in summary[0]]
+    if missing:
+        raise _foreign(folder, "columns are missing: " + ", ".join(missing))
+    return Result(
+        name=manifest["name"],
+        scenario=manifest["scenario"],
+        table=table,
+        summary_rows=tuple(summary),
+        difference_rows=tuple(differences),
+        manifest=manifest,
+        curves=curves,
+        directory=folder,
+    )
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    try:
+        if not folder.is_dir():
+            raise ResultError(
+                Problem(f'there is no result folder "{folder}"', "`offload-sim run SCENARIO -o DIR` writes one")
+            )
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+    except FileNotFoundError as error:
+        raise _foreign(folder, "it has no manifest.json, so no run was finished in it") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise _foreign(folder, f"manifest.json cannot be read: {error}") from error
+    needed = {"format": str, "name": str, "scenario": dict, "files": dict}
+    if not isinstance(manifest, dict) or any(not isinstance(manifest.get(k), t) for k, t in needed.items()):
+        raise _foreign(folder, "manifest.json is not one of offload-sim")
+    if manifest["format"] != FORMAT:
+        raise _foreign(folder, f'its format is "{manifest["format"]}", this version reads "{FORMAT}"')
+    return manifest
+
+
+def _read_file(folder: Path, name: str, hashes: Mapping[str, Any]) -> bytes:
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise _foreign(folder, f"{name} cannot be read: {error.strerror}") from error
+    if hashes.get(name) != hashlib.sha256(content).hexdigest():
+        raise _foreign(folder, f"{name} is cut off or was changed after the run")
+    return content
+
+
+def _foreign(folder: Path, reason: str) -> ResultError:
+    return ResultError(
+        Problem(f'"{folder}" is not the complete result of a run: {reason}', "run the scenario again into that folder")
+    )

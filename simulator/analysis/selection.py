@@ -1,0 +1,114 @@
+"""Requests after warm-up, by policy and group, as numpy arrays: what metrics, comparisons and figures start from.
+
+A `Selection` keeps row numbers into the requests table in order of (replication, arrival), so that request *i* of one
+policy is request *i* of every other policy (all policies see the same arrivals).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simulator.analysis.statistics import FloatArray, IntArray
+
+
+class RequestColumns:
+    """Columns of a requests table as numpy arrays, each converted once and only when asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._floats: dict[str, FloatArray] = {}
+        self._codes: dict[str, tuple[IntArray, list[str]]] = {}
+
+    def floats(self, name: str) -> FloatArray:
+        """A numeric or boolean column as float64; missing values as NaN."""
+        if name not in self._floats:
+            column = pc.cast(self._table.column(name), pa.float64())
+            self._floats[name] = column.to_numpy()
+        return self._floats[name]
+
+    def codes(self, name: str) -> tuple[IntArray, list[str]]:
+        """A text column as numbers of its distinct values, which are listed in order of first appearance."""
+        if name not in self._codes:
+            encoded = pc.cast(self._table.column(name), pa.string()).combine_chunks().dictionary_encode()
+            if isinstance(encoded, pa.ChunkedArray):
+                encoded = encoded.combine_chunks()
+            numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            self._codes[name] = (numbers, encoded.dictionary.to_pylist())
+        return self._codes[name]
+
+    @cached_property
+    def has_groups(self) -> bool:
+        """Whether the fleet has more than one group."""
+        return "group" in self._table.column_names
+
+    def is_value(self, name: str, value: str) -> npt.NDArray[np.bool_]:
+        """Which rows of a text column hold a value."""
+        numbers, values = self.codes(name)
+        wanted = values.index(value) if value in values else -2
+        return np.asarray(numbers == wanted)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Requests of one policy (and of one group; ``""`` means of all groups) after warm-up.
+
+    Attributes
+    ----------
+    rows : int array, shape (requests,)
+        Row numbers of the table in order of (replication, arrival, request).
+    """
+
+    columns: RequestColumns
+    policy: str
+    group: str
+    rows: IntArray
+
+    def floats(self, name: str) -> FloatArray:
+        """One numeric column of these requests, NaN where missing."""
+        return self.columns.floats(name)[self.rows]
+
+    def count(self, status: str) -> int:
+        """Number of these requests with a status."""
+        return int(self.columns.is_value("status", status)[self.rows].sum())
+
+    def completed(self, name: str) -> FloatArray:
+        """One numeric column, NaN where the request is not completed."""
+        done = self.columns.is_value("status", "completed")[self.rows]
+        return np.where(done, self.floats(name), np.nan)
+
+
+def policy_names(columns: RequestColumns) -> list[str]:
+    """Policies in the order in which the table names them."""
+    return columns.codes("policy")[1]
+
+
+def group_names(columns: RequestColumns) -> list[str]:
+    """Groups in the order in which the table names them; ``[""]`` when there is only one."""
+    return columns.codes("group")[1] if columns.has_groups else [""]
+
+
+def select(columns: RequestColumns, warmup_s: float, policy: str, group: str = "") -> Selection:
+    """Requests of one policy that arrive at or after the end of the warm-up."""
+    chosen = columns.is_value("policy", policy) & (columns.floats("arrival_s") >= warmup_s)
+    if group:
+        chosen &= columns.is_value("group", group)
+    rows = np.flatnonzero(chosen)
+    replication, arrival = columns.floats("replication")[rows], columns.floats("arrival_s")[rows]
+    step = np.diff(replication)
+    if not np.all((step > 0) | ((step == 0) & (np.diff(arrival) >= 0))):
+        rows = rows[np.lexsort((columns.floats("request")[rows], arrival, replication))]
+    return Selection(columns, policy, group, rows)
+
+
+def select_all(columns: RequestColumns, warmup_s: float) -> Iterator[Selection]:
+    """One selection per policy and group, in table order."""
+    for policy in policy_names(columns):
+        for group in group_names(columns):
+            yield select(columns, warmup_s, policy, group)

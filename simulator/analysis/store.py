@@ -1,0 +1,133 @@
+"""Writes the folder of a run: manifest.json, summary.csv, differences.csv, requests.parquet and figures/.
+
+Each file is written whole or not at all, the manifest last: a folder with a manifest is a finished run. The same
+requests table gives the same bytes of requests.parquet. Files of the user's own in the folder are left alone; figures
+of an earlier run in it are replaced or removed, so that no figure shows other data than the tables beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from simulator.analysis.comparison import DIFFERENCE_COLUMNS
+from simulator.analysis.csvtext import to_csv
+from simulator.analysis.metrics import SUMMARY_COLUMNS
+from simulator.analysis.plots import FORMATS, NAMES, STEMS, figure_files
+from simulator.analysis.result import CURVE_COLUMNS, FORMAT, Result
+from simulator.analysis.staging import StagedFiles, unwritable
+
+MANIFEST = "manifest.json"
+#: a row group of requests.parquet; fixed, because it decides the bytes of the file
+_ROW_GROUP = 131_072
+
+
+def write_result(result: Result, directory: str | Path, figures: Sequence[str] = ("svg",)) -> Result:
+    """Write a result into its folder.
+
+    Parameters
+    ----------
+    result : Result
+        From `build_result`.
+    directory : str or Path
+        Created if it does not exist.
+    figures : sequence of str
+        Formats in which every figure is drawn (``svg``, ``pdf``, ``png``); empty for none.
+
+    Returns
+    -------
+    Result
+        The same, knowing its folder.
+
+    Raises
+    ------
+    ResultError
+        If the folder cannot be written; nothing is half-written then.
+    """
+    folder = Path(directory)
+    with StagedFiles(folder) as staged:
+        staged.write("requests.parquet", lambda file: write_requests(result.table, file))
+        staged.write_bytes("summary.csv", summary_csv(result.summary_rows))
+        staged.write_bytes("differences.csv", to_csv(result.difference_rows, DIFFERENCE_COLUMNS))
+        for name, columns in CURVE_COLUMNS.items():
+            if name in result.curves:
+                staged.write_bytes(f"figures/{name}.csv", to_csv(result.curves[name].to_pylist(), columns))
+        data = staged.names
+        for format_ in figures:
+            for name, content in figure_files(result, format_):
+                staged.write_bytes(f"figures/{name}", content)
+        manifest = {
+            "format": FORMAT,
+            **result.manifest,
+            "files": {name: _sha256(staged.staged_path(name)) for name in data},
+        }
+        staged.write_bytes(MANIFEST, _json(manifest))
+        written = staged.names
+        staged.commit(last=MANIFEST)
+    _remove_old_figures(folder, keep=written)
+    return replace(result, directory=folder, manifest=manifest)
+
+
+def check_writable(directory: str | Path) -> None:
+    """Fail early, before a long run, when a result could not be written.
+
+    Raises
+    ------
+    ResultError
+        Naming the folder and the reason.
+    """
+    with StagedFiles(Path(directory)) as staged:
+        staged.write_bytes(MANIFEST, b"")
+
+
+def write_requests(table: pa.Table, file: BinaryIO) -> None:
+    """Write requests.parquet: the same table always gives the same bytes (of one pyarrow version)."""
+    import pyarrow.parquet as pq
+
+    whole = table.replace_schema_metadata(None).unify_dictionaries().combine_chunks()
+    text = [column.name for column in whole.schema if pa.types.is_dictionary(column.type)]
+    floats = [column.name for column in whole.schema if pa.types.is_floating(column.type)]
+    pq.write_table(
+        whole,
+        file,
+        row_group_size=_ROW_GROUP,
+        version="2.6",
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=text,
+        use_byte_stream_split=floats,
+    )
+
+
+def summary_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Content of summary.csv."""
+    columns = list(SUMMARY_COLUMNS)
+    if rows and "group" in rows[0]:
+        columns.insert(1, "group")
+    return to_csv(rows, columns)
+
+
+def _json(manifest: Mapping[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove_old_figures(folder: Path, keep: Sequence[str]) -> None:
+    """Remove figures that an earlier run left; only names that this program gives."""
+    own = [f"{stem}.csv" for stem in STEMS] + [f"{name}.{suffix}" for name in NAMES for suffix in FORMATS]
+    for name in (f"figures/{name}" for name in own):
+        if name not in keep:
+            try:
+                (folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(folder / name, error) from error

@@ -1,0 +1,153 @@
+"""Device and server cards: how fast a processor computes, how much it can hold, what it draws.
+
+A card names its compute model (`roofline`, `measured`, or one added by a plugin); this module adds memory, power and
+the way of reading it from ``profiles/devices``. Memory taken by an operating system, a runtime or workspaces of a
+convolution is not subtracted. Batching and background load of servers are not part of a card yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from simulator import paths
+from simulator.devices.roofline import PROFILE_ELEMENT_BYTES
+from simulator.devices.sourced import Sourced, read_card
+from simulator.profiling.model import ModelProfile
+from simulator.scenario.kinds import Registered
+from simulator.scenario.quantities import PositiveSize, Power
+from simulator.units import human
+
+#: bytes of one element at each precision
+ELEMENT_BYTES: Mapping[str, int] = {"float32": 4, "float16": 2, "int8": 1}
+
+
+class ComputeModel(Protocol):
+    """What a compute model must offer; kinds are registered in the group ``offload_sim.compute``."""
+
+    def layer_times_s(self, profile: ModelProfile, element_bytes: int) -> NDArray[np.float64]:
+        """Time of every layer of a profile in seconds, shape (n,); 0 for fused layers and reshapes."""
+
+
+class Variability(BaseModel):
+    """Factor on the compute time from one run to the next, of mean 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    distribution: Literal["deterministic", "exponential", "lognormal"] = Field(description="Shape of the factor.")
+    cv: Sourced[Annotated[float, Field(ge=0, le=10, strict=True)]] | None = Field(
+        None, description="Coefficient of variation; only for lognormal."
+    )
+
+
+class Card(BaseModel):
+    """A device or a server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the card, the same as its file.")
+    title: str = Field(description="What it is, with processor, clock and software, for people.")
+    role: Literal["device", "server"] = Field(description="Where it stands.")
+    precision: Literal["float32", "float16", "int8"] = Field(description="Type of weights and activations.")
+    compute: Annotated[Any, Registered("compute", "compute model")] = Field(
+        description="Compute model and its numbers."
+    )
+    memory: Sourced[PositiveSize] = Field(description="Memory for activations, and for weights without `storage`.")
+    storage: Sourced[PositiveSize] | None = Field(None, description="Memory that holds only weights (flash).")
+    idle_power: Sourced[Power] = Field(description="Power while nothing is computed.")
+    active_power: Sourced[Power] = Field(description="Power of the whole machine while computing, idle part included.")
+    parallel: Sourced[Annotated[int, Field(ge=1, le=4096, strict=True)]] | None = Field(
+        None, alias="workers", description="Inferences that run at the same time, each at full speed; 1 if left out."
+    )
+    variability: Variability | None = Field(None, description="Run-to-run variation; none if left out.")
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of one element at the precision of the card."""
+        return ELEMENT_BYTES[self.precision]
+
+    @property
+    def memory_bytes(self) -> float:
+        """Memory for activations, and for weights where there is no storage."""
+        return self.memory.value
+
+    @property
+    def storage_bytes(self) -> float | None:
+        """Memory that holds only weights, None where weights lie in ordinary memory."""
+        return None if self.storage is None else self.storage.value
+
+    @property
+    def idle_w(self) -> float:
+        """Power while nothing is computed."""
+        return self.idle_power.value
+
+    @property
+    def active_w(self) -> float:
+        """Power while computing."""
+        return self.active_power.value
+
+    @property
+    def workers(self) -> int:
+        """Inferences that run at the same time."""
+        return 1 if self.parallel is None else self.parallel.value
+
+    def layer_times_s(self, profile: ModelProfile) -> NDArray[np.float64]:
+        """Time of every layer of ``profile.graph`` in seconds, shape (n,); 0 for fused layers and reshapes.
+
+        Raises
+        ------
+        CardError
+            If the compute model cannot serve this profile.
+        """
+        compute: ComputeModel = self.compute
+        return compute.layer_times_s(profile, self.element_bytes)
+
+    def misfit(self, profile: ModelProfile, layers: Sequence[int]) -> str | None:
+        """Why these layers of a profile do not fit into memory; None if they do.
+
+        Needed are all their weights and the largest input plus output of one layer, at the precision of the card.
+        """
+        scale = self.element_bytes / PROFILE_ELEMENT_BYTES
+        chosen = [profile.graph[index] for index in layers]
+        weights = scale * sum(layer.param_bytes for layer in chosen)
+        activations = scale * max((layer.input_bytes + layer.output_bytes for layer in chosen), default=0)
+        who = f"{profile.name} on {self.name}"
+        if self.storage is not None:
+            if weights > self.storage.value:
+                return (
+                    f"{who}: {self._amount(weights, 'weights')} exceed {human(self.storage.value, 'size')} of storage"
+                )
+            weights, needs = 0.0, self._amount(activations, "activations")
+        else:
+            needs = f"{self._amount(weights, 'weights')} and {self._amount(activations, 'activations')}"
+        if weights + activations > self.memory.value:
+            return f"{who}: {needs} exceed {human(self.memory.value, 'size')} of memory"
+        return None
+
+    def _amount(self, size_bytes: float, what: str) -> str:
+        return f"{human(size_bytes, 'size')} of {self.precision} {what}"
+
+
+def load_card(reference: str, base: Path | None = None) -> Card:
+    """Read a device or server card by name or path.
+
+    Parameters
+    ----------
+    reference : str
+        Name of a built-in card, or a path.
+    base : Path, optional
+        Folder of the file that holds the reference.
+
+    Raises
+    ------
+    NotFoundError
+        Naming the nearest built-in cards.
+    CardError
+        Listing what is wrong with the card.
+    """
+    return read_card(Card, paths.find("device", reference, base))

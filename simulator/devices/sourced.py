@@ -1,0 +1,100 @@
+"""What stands in a card file: numbers that say where they come from, and how the file is read.
+
+Every number of a card is written ``{value: "6.4 W", source: "..."}`` or ``{value: "6.4 W", estimated: "how"}``, never
+bare. Device, server and radio cards share this form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from simulator.errors import CardError, Problem, ScenarioError
+from simulator.scenario.locate import MAX_BYTES, read
+from simulator.scenario.mistakes import problems_of, shown
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
+
+_FORM = 'write {value: ..., source: "where it was published"} or {value: ..., estimated: "how"}'
+
+
+class Sourced(BaseModel, Generic[T]):
+    """A number with its origin: exactly one of ``source`` and ``estimated``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: T = Field(description="The number, with its unit where it has one.")
+    source: str | None = Field(None, min_length=1, description="Publication or repository the number is taken from.")
+    estimated: str | None = Field(None, min_length=1, description="How the number was estimated.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_form(cls, data: Any) -> Any:
+        if isinstance(data, Mapping | Sourced):
+            return data
+        message = f"{shown(data)} does not say where it comes from"
+        raise PydanticCustomError("sourced", "{message}", {"message": message, "hint": _FORM})
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> Sourced[T]:
+        if (self.source is None) == (self.estimated is None):
+            given = "neither source nor estimated is" if self.source is None else "both source and estimated are"
+            raise PydanticCustomError("sourced", "{message}", {"message": f"{given} given", "hint": _FORM})
+        return self
+
+    @property
+    def origin(self) -> str:
+        """Where the number comes from, for tables."""
+        return self.source if self.source is not None else f"estimated: {self.estimated}"
+
+
+def read_card(model: type[Model], path: Path) -> Model:
+    """Read one card file.
+
+    Parameters
+    ----------
+    model : type of BaseModel
+        What the file holds; its ``name`` must be the file name without suffix.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    CardError
+        Listing every problem with its place in the file.
+    """
+    try:
+        document = read(_text(path), str(path))
+    except ScenarioError as error:
+        raise CardError(error.problems) from error
+    try:
+        card = model.model_validate(document.data)
+    except ValidationError as error:
+        raise CardError(document.located(problem) for problem in problems_of(error, model)) from error
+    name = getattr(card, "name", path.stem)
+    if name != path.stem:
+        message = f'the card calls itself "{name}", its file "{path.stem}"'
+        raise CardError(document.located(Problem(message, "give both the same name", ("name",))))
+    return card
+
+
+def _text(path: Path) -> str:
+    """The text of a card, refused when it is too large or no text."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise CardError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
+    if len(content) > MAX_BYTES:
+        raise CardError(
+            Problem(f"is larger than {MAX_BYTES // 1000} kB", "a card is a short YAML text", file=str(path))
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CardError(Problem("is not UTF-8 text", "save the file as UTF-8", file=str(path))) from error

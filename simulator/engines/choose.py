@@ -1,0 +1,45 @@
+"""Which engine runs: the one asked for, or the one that will be finished sooner.
+
+The fast engine costs a start: numba is imported and machine code is read, or compiled when there is none yet. The
+readable engine starts at once and needs a hundred times longer for a request. Both give the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from simulator.engines.base import RequestLog
+from simulator.plan.plan import Plan
+from simulator.workload import Workload
+
+Engine = Callable[[Plan, Workload], RequestLog]
+
+ENGINES = ("auto", "reference", "fast")
+#: requests that the readable engine has done by the time the fast one has started; with and without stored code
+START_IN_REQUESTS = {True: 60_000, False: 700_000}
+
+
+def choose(wanted: str, requests: int) -> tuple[str, Engine]:
+    """Name and function of the engine that runs.
+
+    Parameters
+    ----------
+    wanted : {"auto", "reference", "fast"}
+    requests : int
+        Requests over all policies and replications.
+    """
+    if wanted == "auto":
+        wanted = "fast" if requests > START_IN_REQUESTS[_is_compiled()] else "reference"
+    if wanted == "fast":
+        from simulator.engines import fast
+
+        return wanted, fast.run
+    from simulator.engines import reference
+
+    return wanted, reference.run
+
+
+def _is_compiled() -> bool:
+    """Whether machine code of the fast engine lies in the cache beside it."""
+    return any((Path(__file__).parent / "__pycache__").glob("fast.*.nbc"))

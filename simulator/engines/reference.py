@@ -1,0 +1,257 @@
+"""The readable engine: one SimPy event for each completion, in the order that `engines.base` states.
+
+Stations are resources driven by callbacks rather than one process for each request: a process costs several events
+and a generator for each stage. Starts need no events: they happen when nothing else is left at an instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+import simpy
+from simpy.events import Event
+
+from simulator.engines.base import COMPLETED, DROPPED, QUEUE_FULL, TURNED_BACK, RequestLog
+from simulator.engines.stations import EdgeServer, Station
+from simulator.physics.link import Channel, transfer_s
+from simulator.plan.plan import Plan
+from simulator.workload import Workload
+
+#: added to the request number of a decision, so that it comes after every completion of its instant
+_DECISION = 1 << 40
+#: a time-out comes last: it only asks the edge server to look again
+_TIMEOUT = 2 << 40
+
+Callbacks = list[Callable[[Any], None]]
+
+
+class Moment(Event):
+    """Something happens to one request."""
+
+    def __init__(self, agenda: Agenda, request: int, callbacks: Callbacks) -> None:
+        self.env = agenda
+        self.callbacks = callbacks
+        self.request = request
+        self._ok = True
+        self._value = None
+
+
+class Agenda(simpy.Environment):
+    """A SimPy environment that takes absolute instants, so that an arrival happens exactly when it was drawn."""
+
+    def at(self, instant_s: float, priority: int, request: int, callbacks: Callbacks) -> None:
+        """Let something happen at an instant; at equal instants the smaller priority comes first."""
+        heappush(self._queue, (instant_s, priority, next(self._eid), Moment(self, request, callbacks)))  # type: ignore[misc]
+
+
+class Run:
+    """One policy over one workload."""
+
+    def __init__(self, plan: Plan, workload: Workload) -> None:
+        rows = plan.rows(workload)
+        self.agenda = Agenda()
+        self.horizon_s = plan.horizon_s
+        self.log = RequestLog.empty(rows, plan.serving.fallback)
+        self.arrival_s = workload.arrival_s.tolist()
+        self.device = workload.device.tolist()
+        self.device_s = (plan.device_s[rows] * workload.device_factor).tolist()
+        self.edge_s = (plan.edge_s[rows] * workload.edge_factor).tolist()
+        self.fallback_s = (plan.fallback_s[rows] * workload.device_factor).tolist()
+        self.bits_up, self.bits_down = plan.bits_up[rows].tolist(), plan.bits_down[rows].tolist()
+        self.on_device, self.offloaded = plan.on_device[rows].tolist(), plan.offloaded[rows].tolist()
+        group_of = plan.group_of.tolist()
+        self.uplink = [_lists(plan.uplink[g]) for g in group_of]
+        self.downlink = [_lists(plan.downlink[g]) for g in group_of]
+        self.propagation_s = plan.propagation_s[plan.group_of].tolist()
+        devices = len(group_of)
+        self.processors = [Station(d, self.begin_device) for d in range(devices)]
+        self.uplinks = [Station(devices + d, self.begin_uplink) for d in range(devices)]
+        self.edge = EdgeServer(2 * devices, plan.serving, plan.urgency(workload).tolist(), self.begin_edge)
+        self.downlinks = [Station(2 * devices + 1 + d, self.begin_downlink) for d in range(devices)]
+        self.turned_back: set[int] = set()
+        self.due: list[tuple[int, Station]] = []
+        self.on_arrival: Callbacks = [self.arrive]
+        self.on_device_end: Callbacks = [self.end_device]
+        self.on_uplink_end: Callbacks = [self.end_uplink]
+        self.on_reach_edge: Callbacks = [self.reach_edge]
+        self.on_timeout: Callbacks = [self.time_out]
+        self.on_edge_end: Callbacks = [self.end_edge]
+        self.on_downlink_end: Callbacks = [self.end_downlink]
+        self.on_turned_back: Callbacks = [self.turn_back]
+
+    def to_the_end(self) -> RequestLog:
+        """Run until nothing is left to happen, or the horizon."""
+        agenda, due = self.agenda, self.due
+        agenda.at(self.arrival_s[0], _DECISION, 0, self.on_arrival)
+        while True:
+            coming = agenda.peek()
+            if due and coming > agenda.now:
+                self.start(heappop(due)[1])
+            elif coming <= self.horizon_s and coming != simpy.core.Infinity:
+                agenda.step()
+            else:
+                return self.log
+
+    def join(self, station: Station, request: int) -> None:
+        """Queue a request at a station."""
+        station.join(self.agenda.now, request)
+        self.consider(station)
+
+    def consider(self, station: Station) -> None:
+        """Note that a station can start once nothing else is left at this instant."""
+        if not station.due and station.can_start(self.agenda.now):
+            station.due = True
+            heappush(self.due, (station.number, station))
+
+    def start(self, station: Station) -> None:
+        """Let a station start once; it stays due while it can start again."""
+        station.due = False
+        station.start()
+        self.consider(station)
+
+    def arrive(self, moment: Moment) -> None:
+        """A request arrives and takes its decision."""
+        request = moment.request
+        following = request + 1
+        if following < len(self.arrival_s):
+            self.agenda.at(self.arrival_s[following], _DECISION + following, following, self.on_arrival)
+        device = self.device[request]
+        self.join(self.processors[device] if self.on_device[request] else self.uplinks[device], request)
+
+    def begin_device(self, request: int) -> None:
+        """The device processor takes a request, for the first time or for the rest after a full queue."""
+        now = self.agenda.now
+        if request in self.turned_back:
+            self.log.fallback_start_s[request] = now
+            self.agenda.at(now + self.fallback_s[request], request, request, self.on_device_end)
+        else:
+            self.log.device_start_s[request] = now
+            self.agenda.at(now + self.device_s[request], request, request, self.on_device_end)
+
+    def end_device(self, moment: Moment) -> None:
+        """The device has computed its part."""
+        request = moment.request
+        now = self.agenda.now
+        device = self.device[request]
+        if request in self.turned_back:
+            self.log.fallback_end_s[request] = now
+            self.finish(request, now)
+        else:
+            self.log.device_end_s[request] = now
+            if self.offloaded[request]:
+                self.join(self.uplinks[device], request)
+            else:
+                self.finish(request, now)
+        self.processors[device].free += 1
+        self.consider(self.processors[device])
+
+    def begin_uplink(self, request: int) -> None:
+        """The device starts to send."""
+        now = self.agenda.now
+        self.log.uplink_start_s[request] = now
+        duration = transfer_s(now, self.bits_up[request], *self.uplink[self.device[request]])
+        self.agenda.at(now + duration, request, request, self.on_uplink_end)
+
+    def end_uplink(self, moment: Moment) -> None:
+        """The last bit has left the device."""
+        request = moment.request
+        now = self.agenda.now
+        self.log.uplink_end_s[request] = now
+        device = self.device[request]
+        self.uplinks[device].free += 1
+        self.consider(self.uplinks[device])
+        self.agenda.at(now + self.propagation_s[device], request, request, self.on_reach_edge)
+
+    def reach_edge(self, moment: Moment) -> None:
+        """The last bit has arrived at the edge server, which queues the request or has no room for it."""
+        request = moment.request
+        edge = self.edge
+        if edge.full:
+            if edge.serving.fallback:
+                self.log.reason[request] = TURNED_BACK
+                back = self.agenda.now + self.propagation_s[self.device[request]]
+                self.agenda.at(back, request, request, self.on_turned_back)
+            else:
+                self.log.reason[request] = QUEUE_FULL
+                self.log.status[request] = DROPPED
+            return
+        self.join(edge, request)
+        max_wait_s = edge.serving.max_wait_s
+        if max_wait_s > 0:
+            self.agenda.at(self.agenda.now + max_wait_s, _TIMEOUT + request, request, self.on_timeout)
+
+    def time_out(self, _: Moment) -> None:
+        """The longest-waiting request may have waited long enough."""
+        self.consider(self.edge)
+
+    def turn_back(self, moment: Moment) -> None:
+        """The device learns that the edge had no room, and queues the rest for itself."""
+        request = moment.request
+        self.turned_back.add(request)
+        self.join(self.processors[self.device[request]], request)
+
+    def begin_edge(self, batch: list[int]) -> None:
+        """A worker of the edge server takes a batch."""
+        now = self.agenda.now
+        total = 0.0
+        for request in batch:
+            self.log.edge_start_s[request] = now
+            self.log.batch[request] = batch[0]
+            total += self.edge_s[request]
+        end = now + total / len(batch) * self.edge.serving.batch_factor[len(batch)]
+        for request in batch:
+            self.agenda.at(end, request, request, self.on_edge_end)
+
+    def end_edge(self, moment: Moment) -> None:
+        """The edge server has the answer."""
+        request = moment.request
+        self.log.edge_end_s[request] = self.agenda.now
+        self.edge.end(request)
+        self.consider(self.edge)
+        self.join(self.downlinks[self.device[request]], request)
+
+    def begin_downlink(self, request: int) -> None:
+        """The answer starts on its way."""
+        now = self.agenda.now
+        self.log.downlink_start_s[request] = now
+        duration = transfer_s(now, self.bits_down[request], *self.downlink[self.device[request]])
+        self.agenda.at(now + duration, request, request, self.on_downlink_end)
+
+    def end_downlink(self, moment: Moment) -> None:
+        """The last bit of the answer has left the server."""
+        request = moment.request
+        now = self.agenda.now
+        self.log.downlink_end_s[request] = now
+        device = self.device[request]
+        self.downlinks[device].free += 1
+        self.consider(self.downlinks[device])
+        self.finish(request, now + self.propagation_s[device])
+
+    def finish(self, request: int, instant_s: float) -> None:
+        """The answer is on the device, unless that lies beyond the horizon."""
+        if instant_s <= self.horizon_s:
+            self.log.finish_s[request] = instant_s
+            self.log.status[request] = COMPLETED
+
+
+def _lists(channel: Channel) -> tuple[list[float], list[float], list[float]]:
+    """A channel as lists, which plain Python reads faster than arrays."""
+    return channel.edges_s.tolist(), channel.rates_bps.tolist(), channel.cumulative_bits.tolist()
+
+
+def run(plan: Plan, workload: Workload) -> RequestLog:
+    """Run one policy over one workload.
+
+    Parameters
+    ----------
+    plan : Plan
+    workload : Workload
+
+    Returns
+    -------
+    RequestLog
+        Instants of every request, ordered by request number.
+    """
+    return Run(plan, workload).to_the_end()

@@ -1,0 +1,100 @@
+"""Where built-in profiles and scenarios lie: the checkout first, the installed copy second.
+
+A name is looked up as a built-in; anything with a slash or a suffix is a path of the user's own. Names never lead
+out of their folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os.path import isdir, isfile
+from pathlib import Path
+from types import MappingProxyType
+
+from simulator.errors import NotFoundError, Problem, did_you_mean
+
+#: kind -> (folder below the data root, file suffix)
+FOLDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "model": ("profiles/models", ".json"),
+        "device": ("profiles/devices", ".yaml"),
+        "radio": ("profiles/radios", ".yaml"),
+        "trace": ("profiles/traces", ".csv"),
+        "samples": ("profiles/samples", ".csv"),
+        "scenario": ("scenarios", ".yaml"),
+    }
+)
+
+#: how much of a reference an error message shows
+_SHOWN = 200
+
+
+def data_root() -> Path:
+    """Folder that holds ``profiles/`` and ``scenarios/``."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parent
+    if (checkout / "profiles" / "models").is_dir() and (checkout / "setup.cfg").is_file():
+        return checkout
+    return package / "builtin"
+
+
+def folder(kind: str) -> Path:
+    """Folder of the built-in files of one kind (a key of `FOLDERS`)."""
+    return data_root() / FOLDERS[kind][0]
+
+
+def names(kind: str) -> list[str]:
+    """Names of all built-in files of one kind, sorted."""
+    suffix = FOLDERS[kind][1]
+    return sorted(path.name.removesuffix(suffix) for path in folder(kind).glob(f"*{suffix}"))
+
+
+def looks_like_path(reference: str) -> bool:
+    """Whether a reference means a file of the user's own rather than a built-in name."""
+    return "/" in reference or "\\" in reference or reference.lower().endswith((".json", ".yaml", ".yml", ".csv"))
+
+
+def find(kind: str, reference: str, base: Path | None = None) -> Path:
+    """The file behind a reference.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `FOLDERS`.
+    reference : str
+        Name of a built-in, or a path (relative to ``base``, else to the working directory).
+    base : Path, optional
+        Folder of the file that holds the reference.
+
+    Raises
+    ------
+    NotFoundError
+        Naming the nearest built-ins.
+    """
+    if looks_like_path(reference):
+        return find_file(kind, reference, base)
+    path = folder(kind) / f"{reference}{FOLDERS[kind][1]}"
+    if isfile(path):
+        return path
+    plural = kind if kind.endswith("s") else f"{kind}s"
+    hint = did_you_mean(reference, names(kind)) or f"`offload-sim list {plural}` shows them"
+    raise NotFoundError(Problem(f'no built-in {kind} is called "{reference[:_SHOWN]}"', hint))
+
+
+def find_file(what: str, reference: str, base: Path | None = None) -> Path:
+    """A file of the user's own, relative to ``base`` or else to the working directory.
+
+    Raises
+    ------
+    NotFoundError
+        Saying where it was looked for; ``what`` is the word for the file in the message.
+    """
+    path = Path(reference)
+    candidates = [path] if path.is_absolute() or base is None else [base / path, path]
+    for candidate in candidates:
+        if isfile(candidate):
+            return candidate
+    wrong = "is a folder" if any(map(isdir, candidates)) else "does not exist"
+    message = f'{what} file "{reference[:_SHOWN]}" {wrong}'
+    looked = dict.fromkeys(str(candidate)[:_SHOWN] for candidate in candidates)
+    raise NotFoundError(Problem(message, "looked at " + ", ".join(looked)))

@@ -1,0 +1,1 @@
+"""Scenario and profiles become every number that an engine needs."""

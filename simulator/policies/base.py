@@ -1,0 +1,53 @@
+"""What every built-in policy is: data that says which partitions it may take and how it chooses among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Objective = Literal["latency", "energy"]
+Encoding = Literal["jpeg", "uint8", "float32"]
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a policy asks of the planner.
+
+    Attributes
+    ----------
+    cut : str or None
+        The cut it takes; None when it takes the best of all feasible cuts.
+    objective : {"latency", "energy"}
+        What the best cut minimises, predicted with the channel's mean rate.
+    encoding : {"jpeg", "uint8", "float32"}
+        How the model input is encoded when the cut lies before the first layer.
+    thresholds : tuple of float or None
+        One threshold for each early exit; None when the exits are not evaluated.
+    """
+
+    cut: str | None
+    objective: Objective = "latency"
+    encoding: Encoding = "float32"
+    thresholds: tuple[float, ...] | None = None
+
+
+class Policy(BaseModel):
+    """Base of the policies that a scenario can name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("", description="Label in tables and figures; made from the kind when left out.", max_length=60)
+
+    def label(self) -> str:
+        """Name of the policy in tables and figures."""
+        return self.name or self.default_label()
+
+    def default_label(self) -> str:
+        """Label made from the policy's own parameters."""
+        raise TypeError(f"{type(self).__name__} must say its default label")
+
+    def intent(self) -> Intent:
+        """What this policy asks of the planner."""
+        raise TypeError(f"{type(self).__name__} must say its intent")

@@ -1,0 +1,38 @@
+"""Split the model at a named cut, or at the best cut for latency or energy.
+
+The best cut is predicted from the profile, the cards and the channel's mean rate, without queues, as in Kang et al.,
+Neurosurgeon, ASPLOS 2017; it is taken once, before the run.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from simulator.policies.base import Encoding, Intent, Objective, Policy
+
+
+class SplitPolicy(Policy):
+    """Head on the device, tail on the edge server."""
+
+    kind: Literal["split"] = Field(description="Run the head on the device and the tail on the server.")
+    at: str | None = Field(None, description="The cut: `input`, `output`, or the layer or module that runs last.")
+    best: Objective | None = Field(None, description="Take the cut with the least predicted latency or energy.")
+    encoding: Encoding = Field(
+        "float32", description="How the input is encoded when the cut lies before the first layer."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> Self:
+        if (self.at is None) == (self.best is None):
+            raise ValueError("a split needs either `at` (a named cut) or `best` (latency or energy)")
+        return self
+
+    def default_label(self) -> str:
+        """``split layer2`` or ``best split (latency)``."""
+        return f"split {self.at}" if self.best is None else f"best split ({self.best})"
+
+    def intent(self) -> Intent:
+        """The named cut, or all cuts with an objective."""
+        return Intent(cut=self.at, objective=self.best or "latency", encoding=self.encoding)

@@ -1,0 +1,118 @@
+"""Whether the parts of a profile agree with each other; every contradiction becomes a `Problem`.
+
+Checked: names are unique, the graph is acyclic and in topological order, fusion points backwards, exits branch off the
+trunk, and sizes and totals add up. Form (types, signs, missing keys) is `fileformat`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from simulator.errors import Problem
+from simulator.profiling.graph import INPUT, Layer
+
+if TYPE_CHECKING:
+    from simulator.profiling.model import ModelProfile
+
+#: names of the two outer cuts, which no layer may carry
+RESERVED = ("input", "output")
+
+_AGAIN = "the file is damaged or was edited: extract the profile again"
+
+
+def contradictions(profile: ModelProfile) -> list[Problem]:
+    """All problems of a profile whose form is right; empty for a sound one."""
+    problems = [*_names(profile), *_order(profile)]
+    if not problems:
+        problems += [*_exits(profile), *_sizes(profile)]
+    if not problems:
+        problems += [*_fusion(profile), *_totals(profile)]
+    return problems
+
+
+def _names(profile: ModelProfile) -> Iterator[Problem]:
+    if not profile.graph:
+        yield Problem("the profile has no layers", _AGAIN, ("graph",))
+    if not profile.input_shape:
+        yield Problem("the input has no shape", 'for example "input_shape": [1, 3, 224, 224]', ("input_shape",))
+    first: dict[str, int] = {}
+    for index, layer in enumerate(profile.graph):
+        if layer.name in RESERVED:
+            yield Problem(f'"{layer.name}" is the name of a cut, not of a layer', _AGAIN, ("graph", index, "name"))
+        if first.setdefault(layer.name, index) != index:
+            message = f'layers {first[layer.name]} and {index} are both called "{layer.name}"'
+            yield Problem(message, _AGAIN, ("graph", index, "name"))
+
+
+def _order(profile: ModelProfile) -> Iterator[Problem]:
+    for index, layer in enumerate(profile.graph):
+        for source in layer.inputs:
+            if source >= index:
+                message = f'layer {index} "{layer.name}" reads layer {source}, which does not come before it'
+                hint = "layers stand in topological order without cycles, and -1 is the model input"
+                yield Problem(message, hint, ("graph", index, "inputs"))
+        if layer.fused_into is not None and layer.fused_into >= index:
+            message = f'layer {index} "{layer.name}" is fused into layer {layer.fused_into}, which is not before it'
+            yield Problem(message, _AGAIN, ("graph", index, "fused_into"))
+
+
+def _exits(profile: ModelProfile) -> Iterator[Problem]:
+    owner: dict[int, str] = {}
+    for place, head in enumerate(profile.exits):
+        path = ("exits", place)
+        if head.name in [earlier.name for earlier in profile.exits[:place]]:
+            yield Problem(f'two exits are called "{head.name}"', "", path)
+        if place and head.after < profile.exits[place - 1].after:
+            yield Problem(f'exit "{head.name}" comes before the exit listed above it', "sort by position", path)
+        for index in (head.after, *head.layers):
+            if index >= len(profile.graph):
+                yield Problem(f'exit "{head.name}" names layer {index} of {len(profile.graph)}', _AGAIN, path)
+        for index in head.layers:
+            if owner.setdefault(index, head.name) != head.name:
+                yield Problem(f'layer {index} is in the heads of "{owner[index]}" and "{head.name}"', _AGAIN, path)
+    for head in profile.exits:
+        if head.after in owner:
+            yield Problem(f'exit "{head.name}" branches off layer {head.after}, which is in a head', _AGAIN, ("exits",))
+    for index, layer in enumerate(profile.graph):
+        for source in layer.inputs:
+            if source in owner and owner.get(index) != owner[source]:
+                message = f'layer {index} "{layer.name}" reads layer {source} of the head of exit "{owner[source]}"'
+                yield Problem(message, "only the head itself may read its layers", ("graph", index, "inputs"))
+
+
+def _sizes(profile: ModelProfile) -> Iterator[Problem]:
+    for index, layer in enumerate(profile.graph):
+        read = sum(_source_bytes(profile, source) for source in set(layer.inputs))
+        if read != layer.input_bytes:
+            message = f'layer {index} "{layer.name}" reads {read} bytes, not {layer.input_bytes}'
+            yield Problem(message, _AGAIN, ("graph", index, "input_bytes"))
+        if not layer.params <= layer.param_bytes <= 16 * layer.params:
+            message = f'layer {index} "{layer.name}" has {layer.params} parameters in {layer.param_bytes} bytes'
+            yield Problem(message, _AGAIN, ("graph", index, "param_bytes"))
+
+
+def _fusion(profile: ModelProfile) -> Iterator[Problem]:
+    trunk = set(profile.trunk)
+    for index, layer in enumerate(profile.graph):
+        if layer.fused_into is None:
+            continue
+        host: Layer = profile.graph[layer.fused_into]
+        path = ("graph", index, "fused_into")
+        if host.fused_into is not None:
+            yield Problem(f'layer {index} "{layer.name}" is fused into "{host.name}", itself fused', _AGAIN, path)
+        if (index in trunk) != (layer.fused_into in trunk):
+            yield Problem(f'layer {index} "{layer.name}" is fused across the border of an exit', _AGAIN, path)
+
+
+def _totals(profile: ModelProfile) -> Iterator[Problem]:
+    for key in ("macs", "params"):
+        total = sum(getattr(profile.graph[index], key) for index in profile.trunk)
+        unread = profile.unread_params if key == "params" else 0
+        stated = getattr(profile, key)
+        if total + unread != stated:
+            yield Problem(f"{key} is {stated}, but the layers of the trunk add up to {total + unread}", _AGAIN, (key,))
+
+
+def _source_bytes(profile: ModelProfile, source: int) -> int:
+    return profile.input_bytes if source == INPUT else profile.graph[source].output_bytes

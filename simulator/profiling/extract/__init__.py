@@ -1,0 +1,42 @@
+"""Profiles from real PyTorch models: build without weights, capture the graph, count, write down.
+
+sources -> capture -> operators, count -> graph -> fusion, exits -> a `ModelProfile`. Only this package imports torch
+and its companions (the extra ``profiling``), and only when something is extracted.
+Conventions. One MAC is one multiply-accumulate. Convolutions, linear layers, matrix products and einsum are counted by
+fvcore's operator handles; the two products of scaled dot-product attention and recurrent layers, which fvcore leaves
+out, are added. Norms, activations, softmax, pooling, element-wise arithmetic, resampling, embeddings and everything
+that only moves data are free (0 MAC). What depends on parameters alone is folded as an inference runtime would, and
+counts nothing. An operator that is neither counted nor known to be free makes the profile incomplete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.profiling.model import ModelProfile
+
+
+def extract(source: str, input_shape: Sequence[int] | None = None) -> ModelProfile:
+    """Profile of a model.
+
+    Parameters
+    ----------
+    source : str
+        ``torchvision:NAME``, ``timm:NAME``, ``hf:NAME`` or ``package.module:factory``.
+    input_shape : sequence of int, optional
+        Shape of one input with its batch of one; otherwise known from the source.
+
+    Raises
+    ------
+    ExtractionError
+        If torch is missing, the model is not known, the input does not fit, or the graph cannot be captured.
+    """
+    from simulator.profiling.extract.environment import prepare
+
+    prepare()
+    from simulator.profiling.extract.assemble import assemble
+    from simulator.profiling.extract.sources import blueprint
+
+    return assemble(blueprint(source, input_shape))

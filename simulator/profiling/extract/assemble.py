@@ -1,0 +1,53 @@
+"""Puts a profile together: capture, layers, fusion, exits and encodings of one blueprint."""
+
+from __future__ import annotations
+
+from simulator.errors import ExtractionError, Problem
+from simulator.profiling.check import contradictions
+from simulator.profiling.extract.capture import capture
+from simulator.profiling.extract.encodings import encodings
+from simulator.profiling.extract.environment import versions
+from simulator.profiling.extract.fusion import fuse
+from simulator.profiling.extract.heads import exits_of
+from simulator.profiling.extract.layers import layers_of
+from simulator.profiling.extract.sources import Blueprint
+from simulator.profiling.model import ModelProfile
+
+
+def assemble(plan: Blueprint) -> ModelProfile:
+    """Profile of a blueprint.
+
+    Raises
+    ------
+    ExtractionError
+        If the module cannot be built or captured, or its outputs do not fit its declared exits.
+    """
+    captured = capture(plan)
+    found = layers_of(captured)
+    if not found.graph or not found.outputs:
+        raise ExtractionError(Problem(f"{plan.source} computes nothing from its input"))
+    names = tuple(getattr(captured.module, "exit_names", ()))
+    exits = exits_of(plan.source, names, found.graph, found.outputs)
+    heads = {index for head in exits for index in head.layers}
+    trunk = [layer for index, layer in enumerate(found.graph) if index not in heads]
+    profile = ModelProfile(
+        name=plan.name,
+        source=plan.source,
+        input_shape=plan.input_shape,
+        input_dtype=plan.input_dtype,
+        graph=fuse(found.graph, found.foldable, {index for index, _ in found.outputs}),
+        macs=sum(layer.macs for layer in trunk),
+        params=sum(layer.params for layer in trunk) + found.unread_params,
+        unread_params=found.unread_params,
+        exits=exits,
+        output_bytes=found.outputs[-1][1] if exits else sum(size for _, size in found.outputs),
+        encodings=encodings(plan.input_shape, plan.input_dtype),
+        top1=plan.top1,
+        top1_source=plan.top1_source,
+        uncounted=tuple(found.uncounted),
+        versions=versions("torch", "fvcore", *plan.packages),
+    )
+    problems = contradictions(profile)
+    if problems:
+        raise ExtractionError(problems)
+    return profile

@@ -1,0 +1,79 @@
+"""The profiles that ship with the package, and how each is extracted.
+
+All classification models of torchvision at the crop size of their default weights, the models of the survey of
+lightweight networks (arXiv 2404.07236) that timm has, transformers, segmentation, detector backbones and the networks
+in `nets`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_NETS = "simulator.profiling.extract.nets"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """One shipped profile.
+
+    Attributes
+    ----------
+    name : str
+        Name of the profile and of its file.
+    source : str
+        Argument of `extract`.
+    input_shape : tuple of int or None
+        None where the source knows it.
+    top1, top1_source
+        Published accuracy where the source's library does not tell it.
+    """
+
+    name: str
+    source: str
+    input_shape: tuple[int, ...] | None = None
+    top1: float | None = None
+    top1_source: str | None = None
+
+
+#: everything but torchvision's classification models
+OTHERS: tuple[Shipped, ...] = (
+    Shipped(
+        "mobilenetv1_100", "timm:mobilenetv1_100", (1, 3, 224, 224), 0.706, "Howard et al., arXiv 1704.04861, table 8"
+    ),
+    Shipped("mobilenetv2_140", "timm:mobilenetv2_140", None, 0.747, "Sandler et al., arXiv 1801.04381, table 4"),
+    Shipped(
+        "deit_tiny_patch16_224", "timm:deit_tiny_patch16_224", None, 0.722, "Touvron et al., arXiv 2012.12877, table 5"
+    ),
+    Shipped(
+        "deit_small_patch16_224",
+        "timm:deit_small_patch16_224",
+        None,
+        0.798,
+        "Touvron et al., arXiv 2012.12877, table 5",
+    ),
+    Shipped(
+        "deit_base_patch16_224", "timm:deit_base_patch16_224", None, 0.818, "Touvron et al., arXiv 2012.12877, table 5"
+    ),
+    Shipped("mobilevit_xxs", "timm:mobilevit_xxs", None, 0.690, "Mehta and Rastegari, arXiv 2110.02178, figure 6"),
+    Shipped("mobilevit_xs", "timm:mobilevit_xs", None, 0.748, "Mehta and Rastegari, arXiv 2110.02178, figure 6"),
+    Shipped("mobilevit_s", "timm:mobilevit_s", None, 0.784, "Mehta and Rastegari, arXiv 2110.02178, figure 6"),
+    Shipped("bert-base", "hf:bert"),
+    Shipped("distilbert-base", "hf:distilbert"),
+    Shipped("lraspp_mobilenet_v3_large", "torchvision:lraspp_mobilenet_v3_large"),
+    Shipped("deeplabv3_resnet50", "torchvision:deeplabv3_resnet50"),
+    Shipped("ssdlite320_backbone", f"{_NETS}.detectors:ssdlite320_backbone"),
+    Shipped("resnet50_fpn_backbone", f"{_NETS}.detectors:resnet50_fpn_backbone"),
+    Shipped("tiny_yolov2", f"{_NETS}.tiny_yolov2:tiny_yolov2"),
+    Shipped("resnet50_exits", f"{_NETS}.resnet_exits:resnet50_exits"),
+    Shipped("ds_cnn", f"{_NETS}.mlperf_tiny:ds_cnn"),
+    Shipped("mobilenet_v1_025_96", f"{_NETS}.mlperf_tiny:mobilenet_v1_025_96"),
+    Shipped("resnet8", f"{_NETS}.mlperf_tiny:resnet8"),
+    Shipped("fc_autoencoder", f"{_NETS}.mlperf_tiny:fc_autoencoder"),
+)
+
+
+def shipped() -> list[Shipped]:
+    """Every shipped profile; torchvision's classification models as the installed version lists them."""
+    from torchvision import models
+
+    return [Shipped(name, f"torchvision:{name}") for name in models.list_models(module=models)] + list(OTHERS)

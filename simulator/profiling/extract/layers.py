@@ -1,0 +1,243 @@
+"""From a captured graph to layers: which operators count as layers, what they read, what they cost.
+
+What the outputs do not need is left out. What depends on parameters and buffers alone is folded into the layers that
+read it. Tuples are dissolved: each part of a split is a layer of its own that aliases the split tensor.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from simulator.profiling.check import RESERVED
+from simulator.profiling.extract.capture import Captured
+from simulator.profiling.extract.count import arguments, count_macs
+from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
+from simulator.profiling.graph import INPUT, Layer
+
+_FOLDED_ARITHMETIC = ("add", "sub", "mul", "div")
+
+
+@dataclass
+class Layers:
+    """Layers of a captured graph, not yet fused.
+
+    Attributes
+    ----------
+    graph : list of Layer
+        In topological order.
+    outputs : list of (int, int)
+        For every output of the model the layer that makes it and its bytes.
+    foldable : set of int
+        Layers that scale or shift each channel by constants.
+    uncounted : list of str
+        Operators that are neither counted nor known to be free.
+    unread_params : int
+        Parameters that the inference never reads.
+    """
+
+    graph: list[Layer] = field(default_factory=list)
+    outputs: list[tuple[int, int]] = field(default_factory=list)
+    foldable: set[int] = field(default_factory=set)
+    uncounted: list[str] = field(default_factory=list)
+    unread_params: int = 0
+
+
+def layers_of(captured: Captured) -> Layers:
+    """The layers of a captured model."""
+    return _Reader(captured).read()
+
+
+class _Reader:
+    """One pass over the nodes of a graph in execution order."""
+
+    def __init__(self, captured: Captured) -> None:
+        signature = captured.program.graph_signature
+        self._module = captured.module
+        self._nodes = list(captured.program.graph.nodes)
+        self._parameters = dict(signature.inputs_to_parameters)
+        self._inputs = set(signature.user_inputs)
+        results = set(signature.user_outputs)
+        self._results = [node for node in self._nodes[-1].all_input_nodes if node.name in results]
+        self._softmaxes = {_path(node) for node in self._nodes if _is_kind(node, "softmax")}
+        self._index: dict[Node, int] = {}
+        self._constants: dict[Node, set[str]] = {}
+        self._splits: set[Node] = set()
+        self._claimed: set[int] = set()
+        self._names: dict[str, int] = {}
+        self._input_bytes = 0
+        self._found = Layers()
+
+    def read(self) -> Layers:
+        needed = _ancestors(self._results)
+        for node in self._nodes:
+            if node in needed:
+                self._visit(node)
+        found = self._found
+        for node in self._results:
+            if node in self._index:
+                found.outputs.append((self._index[node], _bytes(node.meta["val"])))
+        every = {id(parameter): parameter.numel() for parameter in self._module.parameters()}
+        found.unread_params = sum(every.values()) - sum(layer.params for layer in found.graph)
+        found.uncounted = sorted(set(found.uncounted))
+        return found
+
+    def _visit(self, node: Node) -> None:
+        if node.op == "placeholder" and node.name in self._inputs:
+            self._index[node] = INPUT
+            self._input_bytes = _bytes(node.meta["val"])
+        elif node.op != "call_function":
+            self._constants[node] = {self._parameters[node.name]} if node.name in self._parameters else set()
+        elif base_name(node.target) in SHAPE_ONLY or all(s in self._constants for s in node.all_input_nodes):
+            sources = (self._constants.get(source, set()) for source in node.all_input_nodes)
+            self._constants[node] = set().union(*sources)
+        elif node.target is operator.getitem and node.all_input_nodes[0] not in self._splits:
+            self._index[node] = self._index[node.all_input_nodes[0]]
+        elif isinstance(node.meta.get("val"), list | tuple) and kind_of(node.target) == "reshape":
+            self._splits.add(node)
+            self._index[node] = self._index[node.all_input_nodes[0]]
+        else:
+            self._add(node)
+
+    def _add(self, node: Node) -> None:
+        operands = [source for source in node.all_input_nodes if source in self._index]
+        inputs = tuple(dict.fromkeys(self._index[source] for source in operands))
+        constants = [source for source in node.all_input_nodes if source in self._constants]
+        params, param_bytes = self._claim(constants)
+        named = node.all_input_nodes[0] if node.target is operator.getitem else node
+        kind, macs = self._cost(node, constants)
+        shape, size = _result(node)
+        self._index[node] = len(self._found.graph)
+        if kind == "elementwise" and len(operands) == 1 and _per_channel(node, constants):
+            self._found.foldable.add(self._index[node])
+        self._found.graph.append(
+            Layer(
+                name=self._name(named),
+                kind=kind,
+                op=str(named.target),
+                macs=macs,
+                params=params,
+                param_bytes=param_bytes,
+                inputs=inputs,
+                input_bytes=sum(self._size(source) for source in inputs),
+                output_shape=shape,
+                output_bytes=size,
+            )
+        )
+
+    def _size(self, index: int) -> int:
+        return self._input_bytes if index == INPUT else self._found.graph[index].output_bytes
+
+    def _claim(self, constants: list[Node]) -> tuple[int, int]:
+        """Number and bytes of the parameters that no earlier layer has read."""
+        count = size = 0
+        for name in sorted(set().union(*(self._constants[node] for node in constants))):
+            parameter = self._module.get_parameter(name)
+            if id(parameter) not in self._claimed:
+                self._claimed.add(id(parameter))
+                count += parameter.numel()
+                size += parameter.numel() * parameter.element_size()
+        return count, size
+
+    def _cost(self, node: Node, constants: list[Node]) -> tuple[str, int]:
+        """Kind and MACs of a layer."""
+        kind = kind_of(node.target)
+        if kind is not None:
+            return kind, 0
+        macs = count_macs(node)
+        if macs is None:
+            self._found.uncounted.append(str(node.target))
+            return "other", 0
+        return self._counted_kind(node, constants), macs
+
+    def _counted_kind(self, node: Node, constants: list[Node]) -> str:
+        name = base_name(node.target)
+        if name.startswith("conv"):
+            operands = arguments(node)
+            return _convolution_kind(name, operands["input"], operands["weight"], operands.get("groups", 1))
+        if name == "scaled_dot_product_attention":
+            return "attention"
+        if name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+            return "recurrent"
+        if any(_holds_matrix(constant) for constant in constants):
+            return "linear"
+        path = _path(node)
+        inside = any(where == path or (path and where.startswith(f"{path}.")) for where in self._softmaxes)
+        return "attention" if inside else "matmul"
+
+    def _name(self, node: Node) -> str:
+        """Path of the module; operators outside PyTorch's own leaf modules carry their name behind it."""
+        path = _path(node)
+        module = self._module.get_submodule(path)
+        own_leaf = type(module).__module__.startswith("torch.nn.") and not any(module.children())
+        name = path if own_leaf and path else f"{path}.{base_name(node.target)}".lstrip(".")
+        while True:
+            repeats = self._names.get(name, 0)
+            self._names[name] = repeats + 1
+            if not repeats and name not in RESERVED:
+                return name
+            name = f"{name}_{max(repeats, 1)}"
+
+
+def _ancestors(results: list[Node]) -> set[Node]:
+    needed: set[Node] = set()
+    pending = list(results)
+    while pending:
+        node = pending.pop()
+        if node not in needed:
+            needed.add(node)
+            pending.extend(node.all_input_nodes)
+    return needed
+
+
+def _is_kind(node: Node, kind: str) -> bool:
+    return node.op == "call_function" and kind_of(node.target) == kind
+
+
+def _path(node: Node) -> str:
+    """Path of the innermost module that the node belongs to; empty for the model itself."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path = next(reversed(stack.values()))[0] if stack else ""
+    return re.sub(r"@\d+", "", path)
+
+
+def _bytes(value: torch.Tensor) -> int:
+    return int(value.numel() * value.element_size())
+
+
+def _result(node: Node) -> tuple[tuple[int, ...], int]:
+    """Shape of the first result of a node, and bytes of all results that somebody reads."""
+    value: Any = node.meta["val"]
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape), _bytes(value)
+    used = sorted({user.args[1] for user in node.users if user.target is operator.getitem})
+    return tuple(value[0].shape), sum(_bytes(value[place]) for place in used)
+
+
+def _convolution_kind(name: str, source: torch.Tensor, weight: torch.Tensor, groups: int) -> str:
+    if groups > 1:
+        channels = source.shape[1]
+        return "depthwise_conv" if groups == channels else "grouped_conv"
+    if name.startswith("conv_transpose") or any(extent > 1 for extent in weight.shape[2:]):
+        return "conv"
+    return "pointwise_conv"
+
+
+def _holds_matrix(constant: Node) -> bool:
+    value = constant.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.ndim >= 2
+
+
+def _per_channel(node: Node, constants: list[Node]) -> bool:
+    """Whether a node scales or shifts its only input by one constant per channel."""
+    if base_name(node.target) not in _FOLDED_ARITHMETIC or len(constants) != 1:
+        return False
+    values = constants[0].meta.get("val")
+    result = node.meta["val"]
+    channels = result.shape[1] if result.ndim == 4 else result.shape[-1]
+    return isinstance(values, torch.Tensor) and values.numel() == channels

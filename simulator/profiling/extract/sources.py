@@ -1,0 +1,230 @@
+"""Where models come from: a source string becomes a `Blueprint` that can build the model and knows its input.
+
+Nothing is downloaded: builders are called without weights, transformers architectures from their default
+configuration. Published accuracies come from torchvision's own metadata.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from simulator.errors import ExtractionError, Problem, did_you_mean
+from simulator.profiling.extract.environment import require
+from simulator.profiling.graph import ELEMENT_BYTES
+
+#: what a model's own code may raise when it is built or run on the wrong input
+MODEL_ERRORS = (
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    AssertionError,
+    ImportError,
+    OSError,
+    ArithmeticError,
+)
+
+#: arguments that builders need so that they build what runs at inference, and build it quietly
+_TORCHVISION_ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "googlenet": {"aux_logits": False, "init_weights": False},
+        "inception_v3": {"init_weights": False},
+    }
+)
+
+#: tokens of a text input, and side of an image, where neither the user nor the architecture says
+DEFAULT_TOKENS = 128
+DEFAULT_PIXELS = 224
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A model that can be built.
+
+    Attributes
+    ----------
+    name, source : str
+        Short name and full source.
+    build : callable
+        Builds the module, without weights.
+    input_shape : tuple of int
+        Shape of one input, batch included.
+    input_dtype : str
+        Element type of the input.
+    keyword : str
+        Name of the argument that takes the input; empty for the first positional one.
+    top1, top1_source
+        Published accuracy as a fraction, and who published it.
+    packages : tuple of str
+        Libraries whose versions belong to the profile.
+    """
+
+    name: str
+    source: str
+    build: Callable[[], Any]
+    input_shape: tuple[int, ...]
+    input_dtype: str = "float32"
+    keyword: str = ""
+    top1: float | None = None
+    top1_source: str | None = None
+    packages: tuple[str, ...] = field(default=())
+
+
+def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprint:
+    """The model behind a source string.
+
+    Raises
+    ------
+    ExtractionError
+        If the source is not understood, the model not known, or its input neither known nor given.
+    """
+    if input_shape is not None and (not input_shape or any(extent < 1 for extent in input_shape)):
+        shown = ",".join(str(extent) for extent in input_shape)
+        raise ExtractionError(Problem(f'input shape "{shown}" is not a shape', "for example 1,3,224,224"))
+    prefix, _, name = source.partition(":")
+    if not prefix or not name:
+        hint = "write torchvision:NAME, timm:NAME, hf:NAME or package.module:factory"
+        raise ExtractionError(Problem(f'"{source}" is not a source of a model', hint))
+    shape = None if input_shape is None else tuple(int(extent) for extent in input_shape)
+    return _READERS.get(prefix, _from_factory)(source, name, shape)
+
+
+def _known_shape(source: str, *shapes: tuple[int, ...] | None) -> tuple[int, ...]:
+    for shape in shapes:
+        if shape is not None:
+            return shape
+    raise ExtractionError(Problem(f'the input shape of "{source}" is not known', "give it: --input 1,3,224,224"))
+
+
+def _unknown(source: str, name: str, library: str, known: Sequence[str]) -> ExtractionError:
+    return ExtractionError(Problem(f'{library} has no model called "{name}" ({source})', did_you_mean(name, known)))
+
+
+def _from_torchvision(source: str, name: str, shape: tuple[int, ...] | None) -> Blueprint:
+    require("torchvision")
+    from torchvision import models
+
+    known = models.list_models()
+    if name not in known:
+        raise _unknown(source, name, "torchvision", known)
+    arguments = dict(_TORCHVISION_ARGUMENTS.get(name, {}))
+    if name in models.list_models(module=models.detection):
+        hint = "profile its backbone, for example simulator.profiling.extract.nets.detectors:ssdlite320_backbone"
+        raise ExtractionError(Problem(f'detector "{name}" selects boxes by their values: no fixed graph', hint))
+    if name in models.list_models(module=models.segmentation):
+        arguments |= {"weights_backbone": None, "aux_loss": False}
+        if name.startswith("lraspp"):
+            del arguments["aux_loss"]
+    weights = models.get_model_weights(name)
+    default = weights["DEFAULT"] if len(weights) else None
+    size, top1, top1_source = None, None, None
+    if default is not None:
+        keywords = getattr(default.transforms, "keywords", {})
+        extent = keywords.get("crop_size", keywords.get("resize_size"))
+        size = (1, 3, extent, extent) if isinstance(extent, int) else None
+        accuracy = default.meta.get("_metrics", {}).get("ImageNet-1K", {}).get("acc@1")
+        if accuracy is not None:
+            top1, top1_source = round(accuracy / 100, 6), f"torchvision {default} (meta _metrics, ImageNet-1K acc@1)"
+    wanted = _known_shape(source, shape, size)
+    if name.startswith("vit_"):
+        arguments["image_size"] = wanted[-1]
+    return Blueprint(
+        name,
+        source,
+        lambda: models.get_model(name, weights=None, **arguments),
+        wanted,
+        top1=top1,
+        top1_source=top1_source,
+        packages=("torchvision",),
+    )
+
+
+def _from_timm(source: str, name: str, shape: tuple[int, ...] | None) -> Blueprint:
+    require("timm")
+    import timm
+
+    architecture = name.partition(".")[0]
+    if not timm.is_model(architecture):
+        raise _unknown(source, name, "timm", timm.list_models())
+    settings = timm.models.get_pretrained_cfg(architecture)
+    size = (1, *settings.input_size) if settings is not None and settings.input_size else None
+    resize = {} if shape is None or shape == size else {"img_size": shape[-1]}
+    wanted = _known_shape(source, shape, size)
+
+    def build() -> Any:
+        try:
+            return timm.create_model(architecture, pretrained=False, **resize)
+        except TypeError:  # only models with a fixed number of positions take an image size
+            return timm.create_model(architecture, pretrained=False)
+
+    return Blueprint(name, source, build, wanted, packages=("timm",))
+
+
+def _from_transformers(source: str, name: str, shape: tuple[int, ...] | None) -> Blueprint:
+    require("transformers")
+    import transformers
+
+    known = sorted(transformers.CONFIG_MAPPING.keys())
+    if name not in known:
+        raise _unknown(source, name, "transformers", known)
+    config = transformers.AutoConfig.for_model(name)
+    config.use_cache = False
+    try:
+        architecture = transformers.AutoModel._model_mapping[type(config)]
+    except KeyError as error:
+        hint = "name an architecture that AutoModel builds, for example hf:bert"
+        raise ExtractionError(Problem(f'transformers has no base model for "{name}"', hint)) from error
+    if isinstance(architecture, tuple):
+        architecture = architecture[0]
+    keyword = architecture.main_input_name
+    text = keyword == "input_ids"
+    image = getattr(config, "image_size", DEFAULT_PIXELS)
+    usual: tuple[int, ...] | None = (1, DEFAULT_TOKENS) if text else None
+    if keyword == "pixel_values" and isinstance(image, int):
+        usual = (1, getattr(config, "num_channels", 3), image, image)
+    return Blueprint(
+        name,
+        source,
+        lambda: transformers.AutoModel.from_config(config),
+        _known_shape(source, shape, usual),
+        input_dtype="int64" if text else "float32",
+        keyword=keyword,
+        packages=("transformers",),
+    )
+
+
+def _from_factory(source: str, name: str, shape: tuple[int, ...] | None) -> Blueprint:
+    """A module of anyone's own: its attributes ``input_shape`` and ``input_dtype`` tell the usual input."""
+    module_name = source.partition(":")[0]
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except MODEL_ERRORS as error:
+        hint = "the module is looked up in the working directory and among the installed packages"
+        raise ExtractionError(Problem(f'"{module_name}" cannot be imported: {error}', hint)) from error
+    finally:
+        sys.path.remove(here)
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        callables = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise ExtractionError(Problem(f'"{module_name}" has nothing callable "{name}"', did_you_mean(name, callables)))
+    declared = getattr(factory, "input_shape", None)
+    dtype = getattr(factory, "input_dtype", "float32")
+    if dtype not in ELEMENT_BYTES:
+        hint = did_you_mean(str(dtype), list(ELEMENT_BYTES))
+        raise ExtractionError(Problem(f'input_dtype "{dtype}" of {source} is not an element type', hint))
+    usual = None if declared is None else tuple(declared)
+    return Blueprint(name, source, factory, _known_shape(source, shape, usual), input_dtype=dtype)
+
+
+_READERS: Mapping[str, Callable[[str, str, tuple[int, ...] | None], Blueprint]] = MappingProxyType(
+    {"torchvision": _from_torchvision, "timm": _from_timm, "hf": _from_transformers}
+)

@@ -1,0 +1,220 @@
+"""The JSON form of a profile: a header, then one layer per line as a row of values.
+
+`encode` writes it, `decode` turns text into checked values or into a list of what is wrong with their form (missing
+keys, wrong types, negative or non-finite numbers). Whether the values agree with each other is `check`'s business.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from simulator.errors import Problem, did_you_mean
+from simulator.profiling.graph import ELEMENT_BYTES, KINDS, Encoding, Exit, Layer
+
+#: version of this format
+FORMAT = 1
+
+#: columns of a layer's row, in the order of the fields of `Layer`
+COLUMNS = tuple(Layer.__dataclass_fields__)
+
+Path = tuple[str | int, ...]
+Reader = Callable[[Any, Path, list[Problem]], Any]
+
+
+def encode(header: Mapping[str, Any], graph: Sequence[Layer]) -> str:
+    """Text of a profile: ``header`` key by key, then the layers, one per line."""
+    lines = [f'"format": {FORMAT}']
+    lines += [f"{json.dumps(key)}: {_dump(value)}" for key, value in header.items()]
+    lines.append(f'"columns": {_dump(COLUMNS)}')
+    rows = ",\n".join(_dump([getattr(layer, column) for column in COLUMNS]) for layer in graph)
+    lines.append(f'"graph": [\n{rows}\n]')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def decode(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
+    """Read the text of a profile.
+
+    Returns
+    -------
+    fields : dict
+        Arguments of `ModelProfile`; meaningful only if there are no problems.
+    problems : list of Problem
+        Everything that is wrong with the form.
+    """
+    problems: list[Problem] = []
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        hint = "the file is damaged or truncated: extract the profile again"
+        return {}, [Problem(f"not valid JSON: {error.msg}", hint, (), file, error.lineno, error.colno)]
+    if not isinstance(document, dict):
+        return {}, [Problem(f"a profile is a JSON object, not a {type(document).__name__}", "", (), file)]
+    version = document.pop("format", None)
+    if version != FORMAT:
+        problems.append(Problem(f"format {version!r} is not known", f"this version reads format {FORMAT}", ("format",)))
+    columns = document.pop("columns", None)
+    if columns != list(COLUMNS):
+        hint = "expected " + ", ".join(COLUMNS)
+        problems.append(Problem(f"columns are {_short(columns)}", hint, ("columns",)))
+    if problems:
+        return {}, problems
+    unknown = [key for key in document if key not in _HEADER]
+    problems += [Problem(f'unknown key "{key}"', did_you_mean(key, list(_HEADER)), (key,)) for key in unknown]
+    fields: dict[str, Any] = {}
+    for key, reader in _HEADER.items():
+        if key in document:
+            fields[key] = reader(document[key], (key,), problems)
+        else:
+            problems.append(Problem(f'key "{key}" is missing', "extract the profile again"))
+    return fields, problems
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=vars, allow_nan=False)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _wrong(value: Any, wanted: str, path: Path, problems: list[Problem]) -> None:
+    problems.append(Problem(f"{_short(value)} is not {wanted}", "", path))
+
+
+def _text(value: Any, path: Path, problems: list[Problem]) -> str:
+    if not isinstance(value, str) or not value:
+        _wrong(value, "a non-empty text", path, problems)
+    return str(value)
+
+
+def _count(value: Any, path: Path, problems: list[Problem], least: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        _wrong(value, f"a whole number of at least {least}", path, problems)
+        return least
+    return value
+
+
+def _size(value: Any, path: Path, problems: list[Problem]) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        _wrong(value, "a positive number", path, problems)
+        return 1.0
+    return float(value)
+
+
+def _flag(value: Any, path: Path, problems: list[Problem]) -> bool:
+    if not isinstance(value, bool):
+        _wrong(value, "true or false", path, problems)
+    return bool(value)
+
+
+def _kind(value: Any, path: Path, problems: list[Problem]) -> str:
+    if value not in KINDS:
+        problems.append(Problem(f"kind {_short(value)} is not known", did_you_mean(str(value), KINDS), path))
+    return str(value)
+
+
+def _dtype(value: Any, path: Path, problems: list[Problem]) -> str:
+    if value not in ELEMENT_BYTES:
+        hint = did_you_mean(str(value), list(ELEMENT_BYTES))
+        problems.append(Problem(f"element type {_short(value)} is not known", hint, path))
+        return "float32"
+    return str(value)
+
+
+def _fraction(value: Any, path: Path, problems: list[Problem]) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        _wrong(value, "a fraction between 0 and 1", path, problems)
+        return None
+    return float(value)
+
+
+def _or_none(reader: Reader) -> Reader:
+    return lambda value, path, problems: None if value is None else reader(value, path, problems)
+
+
+def _list(reader: Reader) -> Reader:
+    def read(value: Any, path: Path, problems: list[Problem]) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            _wrong(value, "a list", path, problems)
+            return ()
+        return tuple(reader(item, (*path, place), problems) for place, item in enumerate(value))
+
+    return read
+
+
+def _mapping(reader: Reader) -> Reader:
+    def read(value: Any, path: Path, problems: list[Problem]) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            _wrong(value, "an object", path, problems)
+            return {}
+        return {key: reader(item, (*path, key), problems) for key, item in value.items()}
+
+    return read
+
+
+def _record(cls: type, readers: Mapping[str, Reader]) -> Reader:
+    """Reader of a JSON object with exactly the keys of a dataclass."""
+
+    def read(value: Any, path: Path, problems: list[Problem]) -> Any:
+        if not isinstance(value, dict) or value.keys() != readers.keys():
+            _wrong(value, "an object with the keys " + ", ".join(readers), path, problems)
+            return None
+        return cls(**{key: reader(value[key], (*path, key), problems) for key, reader in readers.items()})
+
+    return read
+
+
+def _row(value: Any, path: Path, problems: list[Problem]) -> Layer | None:
+    if not isinstance(value, list) or len(value) != len(COLUMNS):
+        _wrong(value, f"a row of {len(COLUMNS)} values", path, problems)
+        return None
+    cells = zip(_LAYER.items(), value, strict=True)
+    return Layer(**{column: reader(cell, (*path, column), problems) for (column, reader), cell in cells})
+
+
+def _source_index(value: Any, path: Path, problems: list[Problem]) -> int:
+    return _count(value, path, problems, least=-1)
+
+
+def _extent(value: Any, path: Path, problems: list[Problem]) -> int:
+    return _count(value, path, problems, least=1)
+
+
+_LAYER: Mapping[str, Reader] = {
+    "name": _text,
+    "kind": _kind,
+    "op": _text,
+    "macs": _count,
+    "params": _count,
+    "param_bytes": _count,
+    "inputs": _list(_source_index),
+    "input_bytes": _count,
+    "output_shape": _list(_count),
+    "output_bytes": _count,
+    "fused_into": _or_none(_count),
+}
+_EXIT: Mapping[str, Reader] = {"name": _text, "after": _count, "layers": _list(_count), "output_bytes": _count}
+_ENCODING: Mapping[str, Reader] = {"size_bytes": _size, "source": _text, "estimated": _flag}
+_HEADER: Mapping[str, Reader] = {
+    "name": _text,
+    "source": _text,
+    "input_shape": _list(_extent),
+    "input_dtype": _dtype,
+    "macs": _count,
+    "params": _count,
+    "unread_params": _count,
+    "exits": _list(_record(Exit, _EXIT)),
+    "output_bytes": _count,
+    "encodings": _mapping(_record(Encoding, _ENCODING)),
+    "top1": _fraction,
+    "top1_source": _or_none(_text),
+    "uncounted": _list(_text),
+    "versions": _mapping(_text),
+    "graph": _list(_row),
+}

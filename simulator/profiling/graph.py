@@ -1,0 +1,122 @@
+"""The nodes of a model profile: layers, early exits and encodings of the input.
+
+Plain frozen records without behaviour; `model.ModelProfile` holds them, `check` says when they contradict each other.
+Leaves out weights, training and batch sizes: a profile describes one inference of one input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+#: what a layer does, as far as its speed on a device depends on it
+KINDS: tuple[str, ...] = (
+    "conv",
+    "pointwise_conv",
+    "depthwise_conv",
+    "grouped_conv",
+    "linear",
+    "attention",
+    "matmul",
+    "embedding",
+    "norm",
+    "activation",
+    "softmax",
+    "pool",
+    "elementwise",
+    "concat",
+    "reshape",
+    "resample",
+    "recurrent",
+    "other",
+)
+
+#: bytes of one element of each type that a model input may have
+ELEMENT_BYTES: Mapping[str, int] = MappingProxyType(
+    {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "uint8": 1, "int8": 1, "bool": 1}
+)
+
+#: index that stands for the model input among the inputs of a layer
+INPUT = -1
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator of the model.
+
+    Attributes
+    ----------
+    name : str
+        Path of the module, unique in the profile; functional operators carry a suffix (``layer1.0.add``).
+    kind : str
+        One of `KINDS`. ``pointwise_conv`` is a 1x1 convolution without groups, ``attention`` the two products of
+        queries with keys and of weights with values, ``reshape`` moves no data.
+    op : str
+        Name of the operator that was captured, for example ``aten.conv2d.default``.
+    macs : int
+        Multiply-accumulate operations; FLOP = 2 x macs.
+    params, param_bytes : int
+        Parameters that this layer is the first to read, and their size.
+    inputs : tuple of int
+        Indices of the preceding layers whose outputs it reads; -1 is the model input.
+    input_bytes, output_bytes : int
+        Size of all distinct tensors read, and of the output.
+    output_shape : tuple of int
+        Shape of the (first) output, batch included.
+    fused_into : int or None
+        Index of the layer that an inference runtime computes this one together with.
+    """
+
+    name: str
+    kind: str
+    op: str
+    macs: int
+    params: int
+    param_bytes: int
+    inputs: tuple[int, ...]
+    input_bytes: int
+    output_shape: tuple[int, ...]
+    output_bytes: int
+    fused_into: int | None = None
+
+
+@dataclass(frozen=True)
+class Exit:
+    """An early exit: the layers of its head and the trunk layer that feeds them.
+
+    Attributes
+    ----------
+    name : str
+        Unique name; the final output is not listed.
+    after : int
+        Index of the last trunk layer whose output the head reads.
+    layers : tuple of int
+        Indices of the layers that only this exit needs, in order.
+    output_bytes : int
+        Size of the result of this exit.
+    """
+
+    name: str
+    after: int
+    layers: tuple[int, ...]
+    output_bytes: int
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Size of the model input as it is sent to a server.
+
+    Attributes
+    ----------
+    size_bytes : float
+        Mean size of one encoded input.
+    source : str
+        Where the number comes from, or how it was estimated.
+    estimated : bool
+        Whether ``source`` describes an estimate rather than a publication or an exact computation.
+    """
+
+    size_bytes: float
+    source: str
+    estimated: bool

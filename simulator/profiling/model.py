@@ -1,0 +1,187 @@
+"""`ModelProfile`: a neural network as a graph of layers with their costs, and how it is stored and loaded.
+
+Everything that a simulation needs to know about a network, without the framework that it was written in.
+The profile is sound or it does not load: every contradiction is listed in one `ProfileError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulator import paths
+from simulator.errors import Problem, ProfileError
+from simulator.profiling.check import contradictions
+from simulator.profiling.fileformat import decode, encode
+from simulator.profiling.graph import ELEMENT_BYTES, INPUT, KINDS, Encoding, Exit, Layer
+from simulator.profiling.partition import CutPoint, cut_points
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["INPUT", "KINDS", "CutPoint", "Encoding", "Exit", "Layer", "ModelProfile", "load_profile"]
+
+
+@dataclass(frozen=True)
+class ModelProfile:
+    """One network for one input shape.
+
+    Attributes
+    ----------
+    name : str
+        Short name, also the name of the file.
+    source : str
+        What it was extracted from, for example ``torchvision:resnet50``.
+    input_shape : tuple of int
+        Shape of one input, batch of one included.
+    input_dtype : str
+        Element type that the model reads, for example ``float32``.
+    graph : tuple of Layer
+        All layers in topological order, heads of early exits included.
+    macs, params : int
+        Totals of the trunk: what an inference without early exits runs, plus ``unread_params``.
+    unread_params : int
+        Parameters that the network has but inference never reads (auxiliary classifiers); they belong to no layer.
+    exits : tuple of Exit
+        Early exits sorted by position; the final output is not listed.
+    output_bytes : int
+        Size of the final result.
+    encodings : mapping of str to Encoding
+        Sizes of the input as it may be sent (``float32``, ``uint8``, ``jpeg``).
+    top1 : float or None
+        Published top-1 accuracy as a fraction.
+    top1_source : str or None
+        Who published it.
+    uncounted : tuple of str
+        Operators whose MACs are unknown; the profile is complete if there are none.
+    versions : mapping of str to str
+        Library versions at extraction.
+    """
+
+    name: str
+    source: str
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    graph: tuple[Layer, ...]
+    macs: int
+    params: int
+    unread_params: int
+    exits: tuple[Exit, ...]
+    output_bytes: int
+    encodings: Mapping[str, Encoding]
+    top1: float | None
+    top1_source: str | None
+    uncounted: tuple[str, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every operator was counted."""
+        return not self.uncounted
+
+    @property
+    def input_bytes(self) -> int:
+        """Size of the input tensor as the model reads it."""
+        return math.prod(self.input_shape) * ELEMENT_BYTES[self.input_dtype]
+
+    @cached_property
+    def trunk(self) -> tuple[int, ...]:
+        """Indices of the layers that are in no exit head, in order."""
+        heads = {index for head in self.exits for index in head.layers}
+        return tuple(index for index in range(len(self.graph)) if index not in heads)
+
+    @cached_property
+    def cut_points(self) -> tuple[CutPoint, ...]:
+        """Every valid cut, from ``input`` to ``output``."""
+        return cut_points(self)
+
+    @property
+    def layers(self) -> pd.DataFrame:
+        """One row per layer of the graph, its fields as columns."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(layer) for layer in self.graph]).rename_axis("index").astype({"fused_into": "Int64"})
+
+    @property
+    def cuts(self) -> pd.DataFrame:
+        """One row per cut: name, layers before, MACs before and after, bytes crossing, number of tensors."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(cut) for cut in self.cut_points]).set_index("index")
+
+    @cached_property
+    def text(self) -> str:
+        """The profile as it stands in a file."""
+        header = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "graph"}
+        return encode(header, self.graph)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Fingerprint of the content, the same on every machine."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the profile to a file, whole or not at all.
+
+        Raises
+        ------
+        ProfileError
+            If the folder does not exist or cannot be written.
+        """
+        path = Path(path)
+        content = self.text
+        try:
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        except OSError as error:
+            message = f'cannot write profile "{path}": {error.strerror}'
+            raise ProfileError(Problem(message, "name a file in an existing folder")) from error
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(content)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+
+def load_profile(reference: str | Path, base: Path | None = None) -> ModelProfile:
+    """Load a built-in profile by name, or a profile file.
+
+    Parameters
+    ----------
+    reference : str or Path
+        Name (``resnet50``) or path (``mine/net.json``).
+    base : Path, optional
+        Folder that a relative path starts from.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such profile; names the nearest.
+    ProfileError
+        If the file is damaged; lists every problem.
+    """
+    path = reference if isinstance(reference, Path) else paths.find("model", reference, base)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProfileError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
+    except UnicodeDecodeError as error:
+        hint = "the file is damaged: extract the profile again"
+        raise ProfileError(Problem(f"not UTF-8 text at byte {error.start}", hint, file=str(path))) from error
+    values, problems = decode(text, str(path))
+    if not problems:
+        profile = ModelProfile(**values)
+        problems = contradictions(profile)
+    if problems:
+        raise ProfileError(replace(problem, file=str(path)) for problem in problems)
+    return profile

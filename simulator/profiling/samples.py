@@ -1,0 +1,97 @@
+"""Sample records: what each exit of a model says about each sample, and whether it is right.
+
+A file is a CSV whose comment lines (``#``) name its source. Columns: ``sample``; for each early exit ``k`` from 1 on
+``entropy_k`` or ``confidence_k`` (one of the two throughout) and ``correct_k``; last ``correct_final``. A model
+without exits needs ``sample,correct_final`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator import paths
+from simulator.errors import Problem, TraceError
+
+_HINT = "columns: sample, then entropy_1,correct_1 (or confidence_1,correct_1) for each exit, then correct_final"
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRecords:
+    """Scores and correctness of every sample at every exit.
+
+    Attributes
+    ----------
+    scores : array of float, shape (samples, exits)
+        Entropy or confidence at each early exit.
+    correct : array of bool, shape (samples, exits + 1)
+        Whether each exit, and last the final output, is right.
+    small_is_sure : bool
+        True for entropies, False for confidences.
+    """
+
+    scores: NDArray[np.float64]
+    correct: NDArray[np.bool_]
+    small_is_sure: bool
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return int(self.correct.shape[0])
+
+    @property
+    def exits(self) -> int:
+        """Number of early exits that the records know."""
+        return int(self.scores.shape[1])
+
+
+def load_samples(reference: str, base: Path | None = None) -> SampleRecords:
+    """Read a sample record file by name or path.
+
+    Raises
+    ------
+    TraceError
+        For missing columns, values that are not numbers, scores that are not finite, and an empty file.
+    """
+    path = paths.find("samples", reference, base)
+    file = str(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (UnicodeDecodeError, OSError) as error:
+        raise TraceError(Problem("is not a readable text file", _HINT, file=file)) from error
+    rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    if len(rows) < 2:
+        raise TraceError(Problem("holds no samples", _HINT, file=file))
+    header = [name.strip() for name in rows[0][1].split(",")]
+    score = "confidence" if "confidence_1" in header else "entropy"
+    exits = sum(name.startswith(f"{score}_") for name in header)
+    wanted = [f"{part}_{k}" for k in range(1, exits + 1) for part in (score, "correct")]
+    if header != ["sample", *wanted, "correct_final"]:
+        raise TraceError(Problem(f'header is "{rows[0][1][:80]}"', _HINT, file=file, line=rows[0][0], column=1))
+    table = np.empty((len(rows) - 1, len(header)))
+    problems = []
+    for k, (number, line) in enumerate(rows[1:]):
+        try:
+            table[k] = [float(field) for field in line.split(",")]
+        except ValueError:
+            problems.append(
+                Problem(f'"{line[:60]}" does not hold {len(header)} numbers', file=file, line=number, column=1)
+            )
+            if len(problems) == 5:
+                break
+    if problems:
+        raise TraceError(problems)
+    scores = table[:, 1:-1:2]
+    correct = np.column_stack((table[:, 2:-1:2], table[:, -1]))
+    if not np.isfinite(scores).all():
+        raise TraceError(
+            Problem("holds scores that are not finite", "each entropy or confidence is a number", file=file)
+        )
+    if not np.isin(correct, (0.0, 1.0)).all():
+        raise TraceError(
+            Problem("holds correct values other than 0 and 1", "write 1 for right, 0 for wrong", file=file)
+        )
+    return SampleRecords(scores, correct.astype(bool), score == "entropy")

@@ -1,0 +1,64 @@
+"""Names of kinds that a file may use (link kinds, policies, compute models) and the class behind each.
+
+The built-in kinds stand here as strings, so that nothing is imported before it is used; third parties add theirs
+through entry points in the groups ``offload_sim.policies``, ``offload_sim.links`` and ``offload_sim.compute``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any
+
+from simulator.errors import NotFoundError, Problem, did_you_mean
+
+#: group -> {kind: "module:attribute"}
+BUILT_IN: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "policies": {
+            "local": "simulator.policies.local:LocalPolicy",
+            "edge": "simulator.policies.edge:EdgePolicy",
+            "split": "simulator.policies.split:SplitPolicy",
+            "early_exit": "simulator.policies.early_exit:EarlyExitPolicy",
+        },
+        "links": {
+            "constant": "simulator.links.constant:ConstantLink",
+            "trace": "simulator.links.trace:TraceLink",
+        },
+        "compute": {
+            "roofline": "simulator.devices.roofline:RooflineCompute",
+            "measured": "simulator.devices.measured:MeasuredCompute",
+        },
+    }
+)
+
+
+@cache
+def _targets(group: str) -> Mapping[str, str]:
+    found = dict(BUILT_IN[group])
+    for point in entry_points(group=f"offload_sim.{group}"):
+        found.setdefault(point.name, point.value)
+    return MappingProxyType(found)
+
+
+def kinds(group: str) -> list[str]:
+    """Known kinds of a group, built-in first."""
+    return list(_targets(group))
+
+
+def load(group: str, kind: str) -> Any:
+    """The class registered for a kind.
+
+    Raises
+    ------
+    NotFoundError
+        Naming the nearest known kinds.
+    """
+    targets = _targets(group)
+    if kind not in targets:
+        raise NotFoundError(Problem(f'"{kind}" is not a known kind of {group}', did_you_mean(kind, list(targets))))
+    module, _, attribute = targets[kind].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,109 @@
+"""Fields whose class is chosen by name: policies by their ``kind``, channels by the field that only one kind has.
+
+The classes come from the registry when a document is read, so that plugins count like built-in kinds. Mistakes inside
+such a field keep their own path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from simulator import registry
+from simulator.errors import NotFoundError, Problem, did_you_mean
+from simulator.scenario.mistakes import nested, problems_of, shown
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Annotation that makes a field one of the kinds of a registry group.
+
+    Attributes
+    ----------
+    group : str
+        Registry group.
+    noun : str
+        What one entry is called in messages.
+    infer : bool
+        Whether the kind may be left out and follows from the fields that are given.
+    """
+
+    group: str
+    noun: str
+    infer: bool = False
+
+    def classes(self) -> dict[str, type[BaseModel]]:
+        """Every known kind with its class."""
+        return {kind: registry.load(self.group, kind) for kind in registry.kinds(self.group)}
+
+    def read(self, value: Any, info: ValidationInfo) -> BaseModel:
+        """The entry as an instance of the class of its kind."""
+        if isinstance(value, BaseModel):
+            return value
+        if not isinstance(value, Mapping):
+            raise nested(Problem(f"{shown(value)} is not a {self.noun}", self._form()))
+        model = self._choose(value)
+        try:
+            return model.model_validate(value, context=info.context)
+        except ValidationError as error:
+            raise nested(*problems_of(error, model)) from error
+
+    def _choose(self, value: Mapping[str, Any]) -> type[BaseModel]:
+        kind = value.get("kind")
+        if isinstance(kind, str):
+            try:
+                model: type[BaseModel] = registry.load(self.group, kind)
+            except NotFoundError as error:
+                hint = did_you_mean(kind, registry.kinds(self.group))
+                raise nested(Problem(f"{shown(kind)} is not a kind of {self.noun}", hint, ("kind",))) from error
+            return model
+        if "kind" in value:
+            raise nested(Problem(f"{shown(kind)} is not a kind of {self.noun}", self._form(), ("kind",)))
+        if not self.infer:
+            raise nested(Problem(f"this {self.noun} does not say its kind", self._form()))
+        classes = self.classes()
+        keys = {name: self._own_fields(model) for name, model in classes.items()}
+        fitting = [name for name, own in keys.items() if own & value.keys()]
+        if len(fitting) == 1:
+            return classes[fitting[0]]
+        if fitting:
+            both = " and ".join(sorted(key for name in fitting for key in keys[name] & value.keys()))
+            raise nested(Problem(f"{both} exclude each other", f"a {self.noun} has one of them"))
+        known = sorted(key for own in keys.values() for key in own)
+        unknown = [Problem(f"unknown field {shown(key)}", did_you_mean(str(key), known), (key,)) for key in value]
+        raise nested(*(unknown or [Problem(f"this {self.noun} is empty", self._form())]))
+
+    @staticmethod
+    def _own_fields(model: type[BaseModel]) -> set[str]:
+        """Names of the fields that must be given and thereby tell a kind from the others."""
+        return {field.alias or name for name, field in model.model_fields.items() if field.is_required()} - {"kind"}
+
+    def _form(self) -> str:
+        """What an entry looks like, for hints."""
+        if not self.infer:
+            return f"write {{kind: ...}} with one of: {', '.join(registry.kinds(self.group))}"
+        forms = (f"{{{', '.join(sorted(self._own_fields(model)))}: ...}}" for model in self.classes().values())
+        return "write " + " or ".join(forms)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            self.read,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda entry: entry.model_dump(mode="json", by_alias=True)
+            ),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        choices = []
+        for kind, model in self.classes().items():
+            choice = handler(model.__pydantic_core_schema__)
+            described = handler.resolve_ref_schema(choice)
+            described["properties"]["kind"] = {**described["properties"]["kind"], "const": kind}
+            described["required"] = sorted({*described.get("required", ()), *(() if self.infer else ("kind",))})
+            choices.append(choice)
+        return {"anyOf": choices}

@@ -1,0 +1,243 @@
+"""What a scenario may say: one frozen model per part, a sentence under each field.
+
+The sentences are the help of the JSON Schema that editors complete from. Quantities are SI floats here and strings
+with units in the file. Whether parts fit together (a cut that exists, a model that fits) is not checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from simulator.errors import Problem
+from simulator.scenario.kinds import Registered
+from simulator.scenario.mistakes import nested, problems_of, shown
+from simulator.scenario.quantities import Duration, Frequency, PositiveDuration, Size
+from simulator.scenario.references import (
+    ArrivalsReference,
+    DeviceReference,
+    ModelReference,
+    RadioReference,
+    SamplesReference,
+)
+
+#: names that are safe as a folder below ``results/``
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+#: a default in the form that a file would have, for JSON Schema
+_ZERO: dict[str, JsonValue] = {"default": "0 s"}
+#: what a scenario without jitter says when it is written out in full
+NO_JITTER = "0 s"
+
+#: rows of the request table that a run may ask for; beyond, memory is the limit long before time is
+MAX_ROWS = 50_000_000
+
+Name = Annotated[str, Field(pattern=_NAME, max_length=80)]
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+ChannelSpec = Annotated[Any, Registered("links", "channel", infer=True)]
+PolicySpec = Annotated[Any, Registered("policies", "policy")]
+
+
+class _Part(BaseModel):
+    """A part of a scenario: frozen, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _RuledPart(_Part):
+    """A part with rules between its fields, whose breaches are reported beside the mistakes of each field."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """What is wrong between the fields of a document, judged before each is read."""
+        raise NotImplementedError
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _rules_beside_fields(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        broken = list(cls.rules(given)) if isinstance(given, Mapping) else []
+        try:
+            part = handler(given)
+        except ValidationError as error:
+            raise nested(*problems_of(error, cls), *broken) from error
+        if broken:
+            raise nested(*broken)
+        return part
+
+
+class Link(_Part):
+    """The radio link between a device and the edge server."""
+
+    uplink: ChannelSpec = Field(description="From the device to the server: a rate, or a trace.")
+    downlink: ChannelSpec = Field(description="From the server to the device: a rate, or a trace.")
+    propagation: Duration = Field(
+        0.0, json_schema_extra=_ZERO, description="One-way propagation delay, added to every transfer; 0 if left out."
+    )
+    radio: RadioReference | None = Field(
+        None, description="Radio card: what the device draws while it sends and receives. No radio energy if left out."
+    )
+
+
+class Workload(_RuledPart):
+    """When each device asks for inferences, and on which samples."""
+
+    arrivals: Literal["periodic", "poisson", "recorded"] = Field(
+        description="periodic: equal gaps; poisson: exponential gaps; recorded: times from a file."
+    )
+    rate: Frequency | None = Field(None, description="Requests per second of each device; periodic and poisson only.")
+    jitter: Duration = Field(
+        0.0, json_schema_extra=_ZERO, description="Each arrival moves by a uniform draw from 0 to this; periodic only."
+    )
+    file: ArrivalsReference | None = Field(
+        None, description="CSV with the column arrival_s and, if devices differ, the column device; recorded only."
+    )
+    requests: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None = Field(
+        None, description="Requests of each device; either this or `duration`."
+    )
+    duration: PositiveDuration | None = Field(
+        None, description="Requests arrive from 0 until this time; either this or `requests`."
+    )
+    deadline: PositiveDuration | None = Field(
+        None, description="Latency after which a request has missed; none if left out."
+    )
+    samples: SamplesReference | None = Field(
+        None, description="Records of what each exit says about each sample; each request draws one."
+    )
+
+    @property
+    def expected_requests(self) -> float:
+        """Mean number of requests of each device; 0 where only a file of recorded arrivals knows it."""
+        if self.requests is not None:
+            return float(self.requests)
+        return (self.rate or 0.0) * (self.duration or 0.0)
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """Which fields belong to which arrivals."""
+        arrivals = given.get("arrivals")
+        has = {key for key, value in given.items() if value is not None and (key, value) != ("jitter", NO_JITTER)}
+        if {"requests", "duration"} <= has:
+            yield Problem("requests and duration exclude each other", "leave one of them out", ("duration",))
+        if arrivals in ("periodic", "poisson"):
+            if not {"requests", "duration"} & has:
+                yield Problem("neither requests nor duration is given", "write how many, like requests: 1000")
+            if "rate" not in has:
+                yield Problem(f"{arrivals} arrivals need a rate", 'write one, like rate: "10 /s"', ("rate",))
+            if "file" in has:
+                yield Problem(
+                    f"{arrivals} arrivals have no file", "leave it out, or write arrivals: recorded", ("file",)
+                )
+        if arrivals in ("poisson", "recorded") and "jitter" in has:
+            yield Problem(
+                f"{arrivals} arrivals have no jitter", "leave it out, or write arrivals: periodic", ("jitter",)
+            )
+        if arrivals == "recorded":
+            if "file" not in has:
+                yield Problem("recorded arrivals need a file", "a CSV with the column arrival_s", ("file",))
+            if "rate" in has:
+                yield Problem(
+                    "recorded arrivals have no rate", "leave it out: the file says when they arrive", ("rate",)
+                )
+
+
+class FleetGroup(_Part):
+    """Equal devices inside a fleet; what is left out is taken from the top level."""
+
+    name: Name = Field(description="Name of the group in tables and figures.")
+    count: Count = Field(description="Number of devices in the group.")
+    model: ModelReference | None = Field(None, description="Model profile, instead of the top-level one.")
+    device: DeviceReference | None = Field(None, description="Device card, instead of the top-level one.")
+    link: Link | None = Field(None, description="Link, instead of the top-level one as a whole.")
+    workload: Workload | None = Field(None, description="Workload, instead of the top-level one as a whole.")
+
+
+class Statistics(_Part):
+    """How means and their intervals are made."""
+
+    replications: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
+        1, description="Independent repetitions with their own random streams."
+    )
+    warmup: Duration = Field(
+        0.0,
+        json_schema_extra=_ZERO,
+        description="Requests that arrive earlier are recorded but left out of every mean.",
+    )
+    batches: Annotated[int, Field(strict=True, ge=2, le=1000)] = Field(
+        20, description="Batches of the batch-means interval; used when there is one replication."
+    )
+
+
+class Scenario(_RuledPart):
+    """One comparison: the same requests under every policy."""
+
+    name: Name = Field(description="Name of the scenario and of its folder below results/.")
+    description: str = Field("", description="What the scenario is about, in a sentence.", max_length=2000)
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)] = Field(
+        1, description="Same seed, same scenario: same result, byte for byte."
+    )
+    model: ModelReference = Field(description="Model profile: name of a built-in, or a JSON file.")
+    device: DeviceReference = Field(description="Device card: name of a built-in, or a YAML file.")
+    server: DeviceReference = Field(description="Edge server card: name of a built-in, or a YAML file.")
+    count: Count = Field(1, description="Number of equal devices that share the server; 1 if left out.")
+    link: Link = Field(description="Link between a device and the server; each device has its own.")
+    workload: Workload = Field(description="When each device asks for inferences.")
+    fleet: tuple[FleetGroup, ...] | None = Field(
+        None, min_length=1, max_length=1000, description="Groups of unlike devices, instead of `count` equal ones."
+    )
+    policies: tuple[PolicySpec, ...] = Field(
+        min_length=1, max_length=100, description="What is compared; every policy sees the same requests."
+    )
+    statistics: Statistics = Field(Statistics(), description="Replications, warm-up, batches.")
+    horizon: PositiveDuration | None = Field(
+        None, description="End of the observation: requests then in flight are censored. To the last one if left out."
+    )
+    result_size: Size | None = Field(
+        None, description="Bytes that the server sends back; the size of the model's output if left out."
+    )
+
+    @field_validator("policies")
+    @classmethod
+    def _labels_differ(cls, policies: tuple[Any, ...]) -> tuple[Any, ...]:
+        _unique([policy.label() for policy in policies], "policy", "give one of them another name")
+        return policies
+
+    @field_validator("fleet")
+    @classmethod
+    def _names_differ(cls, fleet: tuple[FleetGroup, ...] | None) -> tuple[FleetGroup, ...] | None:
+        _unique([group.name for group in fleet or ()], "group", "give one of them another name")
+        return fleet
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> Self:
+        """Refuse a run that could only end for want of memory."""
+        groups = [(g.count, g.workload or self.workload) for g in self.fleet or ()] or [(self.count, self.workload)]
+        requests = sum(count * workload.expected_requests for count, workload in groups)
+        rows = requests * len(self.policies) * self.statistics.replications
+        if rows > MAX_ROWS:
+            message = f"asks for about {rows:.3g} rows (requests of all devices, replications and policies)"
+            raise nested(Problem(message, f"at most {MAX_ROWS:,} fit into memory: shorten it", ("workload",)))
+        return self
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """A fleet counts its own devices."""
+        if given.get("fleet") is not None and given.get("count") is not None:
+            yield Problem("count and fleet exclude each other", "each group of a fleet has its own count", ("count",))
+
+
+def _unique(labels: list[str], noun: str, hint: str) -> None:
+    """Refuse labels that occur twice, each at its second place."""
+    twice = [k for k, label in enumerate(labels) if label in labels[:k]]
+    if twice:
+        raise nested(*(Problem(f"two {noun} entries are called {shown(labels[k])}", hint, (k,)) for k in twice))

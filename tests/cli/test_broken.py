@@ -1,0 +1,44 @@
+"""Every broken scenario file has its expected message beside it, and the command says exactly that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from simulator.cli import cli
+
+FOLDER = Path(__file__).parent / "broken"
+FILES = sorted(FOLDER.glob("*.yaml"), key=lambda file: file.stem)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_broken_scenario_is_answered_with_its_message(file: Path) -> None:
+    """Exit code 2, the expected lines on standard error, nothing on standard output, no traceback."""
+    done = CliRunner().invoke(cli, ["check", str(file)])
+    assert done.exit_code == 2, done.output
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    expected = file.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+    assert expected
+    for line in expected:
+        assert line in done.stderr
+
+
+def test_the_collection_is_complete() -> None:
+    """Every message belongs to a file, and there are enough of them to mean something."""
+    assert len(FILES) >= 35
+    assert {file.stem for file in FOLDER.glob("*.txt")} == {file.stem for file in FILES}
+
+
+@pytest.mark.parametrize("stem", ["many-mistakes", "alias-bomb", "unknown-cut"])
+def test_run_and_explain_refuse_what_check_refuses(stem: str, tmp_path: Path) -> None:
+    """The same message from every verb, and no result folder is left behind."""
+    checked = CliRunner().invoke(cli, ["check", str(FOLDER / f"{stem}.yaml")])
+    target = tmp_path / "result"
+    for arguments in (["run", "-o", str(target)], ["explain"]):
+        done = CliRunner().invoke(cli, [*arguments, str(FOLDER / f"{stem}.yaml")])
+        assert done.exit_code == 2
+        assert done.stderr == checked.stderr
+    assert not target.exists()

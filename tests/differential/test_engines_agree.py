@@ -1,0 +1,117 @@
+"""The fast engine gives the same log as the readable one, bit for bit, and right engines are told from wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from heapq import heappop, heappush
+
+import pytest
+from generated import cases
+from hypothesis import Phase, find, given, settings
+
+from simulator.engines import fast, reference, stations
+from simulator.engines.base import RequestLog
+from simulator.plan.plan import Plan
+from simulator.workload import Workload
+
+
+def differences(one: RequestLog, other: RequestLog) -> list[str]:
+    """Names of the columns whose bytes differ."""
+    return [f.name for f in fields(RequestLog) if getattr(one, f.name).tobytes() != getattr(other, f.name).tobytes()]
+
+
+@settings(max_examples=1500)
+@given(cases())
+def test_both_engines_give_the_same_bytes(case: tuple[Plan, Workload]) -> None:
+    plan, workload = case
+    assert differences(reference.run(plan, workload), fast.run(plan, workload)) == []
+
+
+def decide_before_completions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An arrival is decided, and what it makes possible started, before the completions of its instant.
+
+    Deciding early alone cannot show while decisions do not look at the state of the stations.
+    """
+    monkeypatch.setattr(reference, "_DECISION", -(1 << 40))
+    start_before_the_instant_is_over(monkeypatch)
+
+
+def complete_in_reverse_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def at(agenda: reference.Agenda, instant_s: float, priority: int, request: int, callbacks: list) -> None:
+        completion = priority == request
+        original(agenda, instant_s, -priority if completion else priority, request, callbacks)
+
+    original = reference.Agenda.at
+    monkeypatch.setattr(reference.Agenda, "at", at)
+
+
+def reverse_ties(monkeypatch: pytest.MonkeyPatch) -> None:
+    def join(station: stations.Station, now_s: float, request: int) -> None:
+        heappush(station.waiting, (now_s, -request))
+
+    def start(station: stations.Station) -> None:
+        station.free -= 1
+        station.begin(-heappop(station.waiting)[1])
+
+    monkeypatch.setattr(stations.Station, "join", join)
+    monkeypatch.setattr(stations.Station, "start", start)
+
+
+def close_batches_one_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(edge: stations.EdgeServer) -> None:
+        whole = edge.serving
+        edge.serving = replace(whole, max_batch=max(1, whole.max_batch - 1))
+        original(edge)
+        edge.serving = whole
+
+    original = stations.EdgeServer.start
+    monkeypatch.setattr(stations.EdgeServer, "start", start)
+
+
+def start_before_the_instant_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def consider(run: reference.Run, station: stations.Station) -> None:
+        while station.can_start(run.agenda.now):
+            station.start()
+
+    monkeypatch.setattr(reference.Run, "consider", consider)
+
+
+def time_out_only_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    def latest_start_s(edge: stations.EdgeServer) -> float:
+        return original(edge) + 1e-9
+
+    original = stations.EdgeServer.latest_start_s
+    monkeypatch.setattr(stations.EdgeServer, "latest_start_s", latest_start_s)
+
+
+def let_one_more_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(edge: stations.EdgeServer) -> bool:
+        return len(edge.queue) > edge.serving.queue_limit
+
+    monkeypatch.setattr(stations.EdgeServer, "full", property(full))
+
+
+Mutate = Callable[[pytest.MonkeyPatch], None]
+MUTANTS: list[Mutate] = [
+    decide_before_completions,
+    complete_in_reverse_order,
+    reverse_ties,
+    close_batches_one_early,
+    start_before_the_instant_is_over,
+    time_out_only_afterwards,
+    let_one_more_wait,
+]
+
+
+@pytest.mark.parametrize("mutate", MUTANTS)
+def test_a_wrong_engine_is_caught(
+    mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within as many generated cases as the comparison above runs, a case shows each mutant."""
+    mutate(monkeypatch)
+
+    def shows(case: tuple[Plan, Workload]) -> bool:
+        return bool(differences(reference.run(*case), fast.run(*case)))
+
+    find(cases(), shows, settings=settings(max_examples=1500, phases=[Phase.generate]))

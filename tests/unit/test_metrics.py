@@ -1,0 +1,158 @@
+"""Summary rows and paired differences of small hand-made requests tables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from requests_by_hand import generated, request, table_of
+
+from simulator.analysis.comparison import ALL_GROUPS, difference_rows
+from simulator.analysis.metrics import SUMMARY_COLUMNS, RunFacts, summarise
+from simulator.analysis.statistics import CORRELATED
+
+
+def test_columns_are_those_of_summary_csv() -> None:
+    """One row per policy in table order, columns in the order of the contract; a group column only with groups."""
+    plain = summarise(generated({"local": 1.0, "edge": 0.5}, 10), {}).rows
+    assert [row["policy"] for row in plain] == ["local", "edge"]
+    assert all(tuple(row) == SUMMARY_COLUMNS for row in plain)
+    grouped = summarise(generated({"local": 1.0, "edge": 0.5}, 10, groups=["near", "far"]), {}).rows
+    assert [(row["policy"], row["group"]) for row in grouped] == [
+        ("local", "near"),
+        ("local", "far"),
+        ("edge", "near"),
+        ("edge", "far"),
+    ]
+    assert all(tuple(row) == ("policy", "group", *SUMMARY_COLUMNS[1:]) for row in grouped)
+
+
+def test_latency_counts_completed_requests_energy_counts_all() -> None:
+    """A dropped request has no latency but has spent its energy."""
+    rows = [
+        request("local", 0, 0.0, 1.0, energy_j=2.0),
+        request("local", 1, 1.0, 3.0, energy_j=4.0),
+        request("local", 2, 2.0, None, energy_j=9.0),
+    ]
+    (row,) = summarise(table_of(rows), {}).rows
+    assert (row["requests"], row["completed"], row["dropped"], row["censored"]) == (3, 2, 1, 0)
+    assert row["latency_mean_s"] == pytest.approx(2.0)
+    assert row["latency_p50_s"] == pytest.approx(2.0)
+    assert row["latency_p95_s"] == pytest.approx(2.9)
+    assert row["latency_p99_s"] == pytest.approx(2.98)
+    assert row["energy_mean_j"] == pytest.approx(5.0)
+    assert math.isnan(row["latency_ci95_s"])
+
+
+def test_requests_before_the_end_of_the_warm_up_are_left_out() -> None:
+    """A request that arrives exactly at the end of the warm-up counts."""
+    rows = [request("local", k, float(k), latency) for k, latency in enumerate([100.0, 100.0, 1.0, 3.0])]
+    (row,) = summarise(table_of(rows), {}, warmup_s=2.0).rows
+    assert row["requests"] == 2
+    assert row["latency_mean_s"] == pytest.approx(2.0)
+
+
+def test_deadline_misses_are_late_dropped_and_censored_requests() -> None:
+    """Of five requests with a deadline one is in time; the one without a deadline does not count."""
+    rows = [
+        request("edge", 0, 0.0, 0.5, deadline_s=1.0, deadline_met=True),
+        request("edge", 1, 1.0, 1.5, deadline_s=1.0, deadline_met=False),
+        request("edge", 2, 2.0, None, deadline_s=1.0, deadline_met=False),
+        request("edge", 3, 3.0, None, deadline_s=1.0, deadline_met=False, status="censored", reason=None),
+        request("edge", 4, 4.0, None, deadline_s=1.0, deadline_met=None, status="censored", reason=None),
+        request("edge", 5, 5.0, 9.0),
+    ]
+    (row,) = summarise(table_of(rows), {}).rows
+    assert row["deadline_miss_ratio"] == pytest.approx(4 / 5)
+    assert (row["dropped"], row["censored"]) == (1, 2)
+
+
+def test_without_deadlines_there_is_no_miss_ratio() -> None:
+    """Missing is not zero."""
+    (row,) = summarise(table_of([request("edge", 0, 0.0, 0.5)]), {}).rows
+    assert math.isnan(row["deadline_miss_ratio"])
+
+
+def test_accuracy_comes_from_the_samples_else_from_the_published_top_1() -> None:
+    """Known answers of completed requests count; without any the published number stands."""
+    rows = [
+        request("exit", 0, 0.0, 1.0, correct=True),
+        request("exit", 1, 1.0, 1.0, correct=True),
+        request("exit", 2, 2.0, 1.0, correct=False),
+        request("exit", 3, 3.0, None, correct=False),
+        *(request("local", k, float(k), 1.0) for k in range(4)),
+        *(request("dead", k, float(k), None) for k in range(4)),
+    ]
+    facts = {(policy, ""): RunFacts(top1=0.76) for policy in ("exit", "local", "dead")}
+    accuracy = {row["policy"]: row["accuracy"] for row in summarise(table_of(rows), facts).rows}
+    assert accuracy["exit"] == pytest.approx(2 / 3)
+    assert accuracy["local"] == pytest.approx(0.76)
+    assert math.isnan(accuracy["dead"])
+    unknown = summarise(table_of(rows), {}).rows[1]
+    assert math.isnan(unknown["accuracy"])
+
+
+def test_throughput_is_completions_over_observed_time() -> None:
+    """Observed time ends with the last completion, or with the horizon, and adds up over replications."""
+    rows = [request("edge", k, float(k), 1.0) for k in range(4)]
+    assert summarise(table_of(rows), {}).rows[0]["throughput_rps"] == pytest.approx(4 / 4.0)
+    assert summarise(table_of(rows), {}, horizon_s=10.0).rows[0]["throughput_rps"] == pytest.approx(4 / 10.0)
+    assert summarise(table_of(rows), {}, warmup_s=2.0).rows[0]["throughput_rps"] == pytest.approx(2 / 2.0)
+    again = [request("edge", k, float(k), 3.0, replication=1) for k in range(4)]
+    assert summarise(table_of(rows + again), {}).rows[0]["throughput_rps"] == pytest.approx(8 / (4.0 + 6.0))
+
+
+def test_order_of_rows_does_not_matter() -> None:
+    """Batches follow arrivals, not the order in which an engine wrote its rows."""
+    table = generated({"local": 1.0, "edge": 0.5}, 400, replications=1)
+    shuffled = table.take(np.random.default_rng(7).permutation(table.num_rows))
+    expected = {row["policy"]: row for row in summarise(table, {}).rows}
+    for row in summarise(shuffled, {}).rows:
+        assert row["latency_ci95_s"] == pytest.approx(expected[row["policy"]]["latency_ci95_s"], rel=1e-9)
+    assert difference_rows(shuffled)[0]["difference_ci95"] == pytest.approx(
+        difference_rows(table)[0]["difference_ci95"], rel=1e-9
+    )
+
+
+def test_utilisation_is_passed_on() -> None:
+    """The table does not hold it, so what the caller gives is what the row shows."""
+    facts = {("local", ""): RunFacts(0.5, 0.25, 0.125)}
+    (row,) = summarise(table_of([request("local", 0, 0.0, 1.0)]), facts).rows
+    assert (row["utilisation_device"], row["utilisation_uplink"], row["utilisation_edge"]) == (0.5, 0.25, 0.125)
+
+
+def test_a_caution_is_said_once_with_its_policies() -> None:
+    """Slowly drifting latencies of one policy are named, steady ones are not."""
+    rows = [request("steady", k, float(k), 1.0) for k in range(400)]
+    rows += [request("drifting", k, float(k), 1.0 + k / 400) for k in range(400)]
+    assert summarise(table_of(rows), {}).cautions == (f"drifting: {CORRELATED}",)
+
+
+def test_differences_are_taken_from_the_best_policy() -> None:
+    """Means 3, 1, 2: the best is named, the runner-up comes first, differences are positive."""
+    rows = [
+        request(policy, k, float(k), mean + 0.01 * (k % 3), energy_j=mean)
+        for policy, mean in (("c", 3.0), ("a", 1.0), ("b", 2.0))
+        for k in range(300)
+    ]
+    found = [row for row in difference_rows(table_of(rows)) if row["metric"] == "latency_mean_s"]
+    assert [(row["best"], row["policy"]) for row in found] == [("a", "b"), ("a", "c")]
+    assert [row["difference"] for row in found] == pytest.approx([1.0, 2.0])
+    assert [row["difference_ci95"] for row in found] == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert all(row["separated"] and row["group"] == ALL_GROUPS for row in found)
+
+
+def test_differences_are_given_for_all_requests_and_for_each_group() -> None:
+    """With groups each metric has one row over all of them and one per group."""
+    found = difference_rows(generated({"local": 1.0, "edge": 0.5}, 800, groups=["near", "far"]))
+    assert [(row["metric"], row["group"]) for row in found] == [
+        (metric, group) for group in (ALL_GROUPS, "near", "far") for metric in ("latency_mean_s", "energy_mean_j")
+    ]
+
+
+def test_policies_with_different_requests_are_a_defect() -> None:
+    """A pairing of requests that are not the same ones must not pass silently."""
+    rows = [request("local", k, float(k), 1.0) for k in range(3)] + [request("edge", 0, 0.5, 1.0)]
+    with pytest.raises(ValueError, match="same requests"):
+        difference_rows(table_of(rows))

@@ -1,0 +1,334 @@
+"""Figures: what is drawn is what the CSV beside it says, axes have units, colours and styles are told apart."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from requests_by_hand import generated, rate_curves, request, table_of
+
+from simulator.analysis import plots_style as style
+from simulator.analysis.csvtext import from_csv
+from simulator.analysis.plots import NAMES, available, draw_all, figure, figure_data, figure_files
+from simulator.analysis.result import Result, build_result
+from simulator.errors import ResultError
+
+FOUR = {"local": 1.3, "edge": 0.4, "split": 0.33, "early_exit": 0.28}
+#: names of the longest kind, alike at both ends of their first half
+LONG = {f"early exit with thresholds and cut number {k} (0.{k}, 0.25)": 0.1 * (k + 1) for k in range(8)}
+
+
+def result_of(table: object, curves: bool = True, warmup_s: float = 0.0) -> Result:
+    """A result with or without curves."""
+    curve_tables = rate_curves() if curves else {}
+    return build_result("hand-made", {}, table, {}, manifest={}, curves=curve_tables, warmup_s=warmup_s, batches=20)
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    """Four policies, 300 requests each, a deadline of 0.5 s, 2 s of warm-up."""
+    return result_of(generated(FOUR, 300, deadline_s=0.5), warmup_s=2.0)
+
+
+def unit_factor(label: str) -> float:
+    """SI value of the unit in the brackets of an axis label."""
+    unit = re.fullmatch(r".*\((.+)\)", label).group(1)  # type: ignore[union-attr]
+    return {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "J": 1.0, "mJ": 1e-3, "Mbit/s": 1e6, "kbit/s": 1e3}[unit]
+
+
+def texts_outside(drawn: Figure) -> Iterator[str]:
+    """Texts that the edge of the figure cuts."""
+    with style.saving():
+        drawn.draw_without_rendering()
+        shown = [text for legend in drawn.legends for text in legend.get_texts()]
+        for axes in drawn.axes:
+            shown += [axes.xaxis.label, axes.yaxis.label, axes.title, *axes.texts]
+            for axis in (axes.xaxis, axes.yaxis):
+                low, high = sorted(axis.get_view_interval())
+                shown += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+        edge = drawn.bbox.padded(1.0)
+        for text in shown:
+            box = text.get_window_extent()
+            if text.get_text() and not (edge.contains(box.x0, box.y0) and edge.contains(box.x1, box.y1)):
+                yield text.get_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_quantities_on_axes_have_units(result: Result, name: str) -> None:
+    """Every axis that shows a quantity names it with its unit; shares and names have none."""
+    for axes in figure(result, name).axes:
+        labels = [axes.get_xlabel(), axes.get_ylabel()]
+        assert any(labels)
+        for label in labels:
+            assert label in ("", "Share of completed requests") or unit_factor(label) > 0
+            assert label == label.strip()
+
+
+def test_the_distribution_drawn_is_the_one_of_the_csv_and_of_the_requests(result: Result) -> None:
+    """Each point (x, share): exactly that share of the completed requests after warm-up took at most x."""
+    drawn = figure(result, "latency_cdf")
+    (axes,) = drawn.axes
+    factor = unit_factor(axes.get_xlabel())
+    curves = [line for line in axes.lines if len(line.get_xdata()) > 2]
+    rows = figure_data(result, "latency_cdf")["latency_cdf"].rows
+    frame = result.requests[result.requests["arrival_s"] >= 2.0]
+    assert len(curves) == len(FOUR)
+    for policy, curve in zip(FOUR, curves, strict=True):
+        told = [(row["latency_s"], row["share"]) for row in rows if row["policy"] == policy]
+        latencies = frame[frame["policy"] == policy]["latency_s"].to_numpy()
+        assert [np.mean(latencies <= x) for x, _ in told] == pytest.approx([share for _, share in told])
+        assert curve.get_xdata()[1:] * factor == pytest.approx([x for x, _ in told])
+        assert curve.get_ydata()[1:] == pytest.approx([share for _, share in told])
+        assert curve.get_ydata()[0] == 0.0
+        assert told[-1] == (latencies.max(), 1.0)
+
+
+def test_the_95th_percentile_and_the_deadline_are_marked(result: Result) -> None:
+    """One mark per policy at (p95, 0.95), a vertical line at 0.5 s."""
+    (axes,) = figure(result, "latency_cdf").axes
+    factor = unit_factor(axes.get_xlabel())
+    marks = [line for line in axes.lines if len(line.get_xdata()) == 1]
+    expected = [row["latency_p95_s"] for row in result.summary_rows]
+    assert [mark.get_xdata()[0] * factor for mark in marks] == pytest.approx(expected)
+    assert all(mark.get_ydata()[0] == 0.95 for mark in marks)
+    deadline = [
+        line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_xdata()[0] == line.get_xdata()[1]
+    ]
+    assert [line.get_xdata()[0] * factor for line in deadline] == pytest.approx([0.5])
+
+
+def test_many_requests_are_thinned_to_exact_points() -> None:
+    """A long run draws at most 400 points per curve, first and last among them, each a point of the distribution."""
+    long = result_of(generated({"local": 1.0}, 20_000), curves=False)
+    rows = figure_data(long, "latency_cdf")["latency_cdf"].rows
+    latencies = np.sort(long.requests["latency_s"].to_numpy())
+    assert 300 < len(rows) <= 400
+    assert (rows[0]["latency_s"], rows[-1]["latency_s"]) == (latencies[0], latencies[-1])
+    for row in rows:
+        assert row["share"] == pytest.approx(np.searchsorted(latencies, row["latency_s"], side="right") / 20_000)
+
+
+@pytest.mark.parametrize(("slow", "scale"), [(0.5, "linear"), (5.0, "log")])
+def test_the_axis_is_logarithmic_beyond_one_decade(slow: float, scale: str) -> None:
+    """0.1 to 0.5 s is linear, 0.1 to 5 s is not."""
+    drawn = figure(result_of(generated({"edge": 0.1, "local": slow}, 200, noise=0.01)), "latency_cdf")
+    assert drawn.axes[0].get_xscale() == scale
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "mean"),
+    [("latency_parts", "latency_s", "latency_mean_s"), ("energy_parts", "energy_j", "energy_mean_j")],
+)
+def test_stacked_parts_add_up_to_the_mean(result: Result, name: str, column: str, mean: str) -> None:
+    """In the CSV and in the drawing: the ends of the bars are the means of the summary, segments do not overlap."""
+    rows = figure_data(result, name)[name].rows
+    means = {row["policy"]: row[mean] for row in result.summary_rows}
+    (axes,) = figure(result, name).axes
+    factor = unit_factor(axes.get_xlabel())
+    parts = [key for key in rows[0] if key not in ("policy", "group")]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(FOUR)
+    for number, row in enumerate(rows):
+        assert sum(row[part] for part in parts) == pytest.approx(means[row["policy"]], rel=1e-9)
+        segments = [box for box in axes.patches if round(box.get_y() + box.get_height() / 2) == number]
+        segments.sort(key=lambda box: box.get_x())
+        ends = [0.0, *np.cumsum([row[part] for part in parts])]
+        assert [box.get_x() * factor for box in segments] == pytest.approx(ends[:-1])
+        assert [box.get_width() * factor for box in segments] == pytest.approx([row[part] for part in parts])
+
+
+def test_parts_that_never_occur_are_not_in_the_legend() -> None:
+    """A local policy has no uplink."""
+    table = table_of([request("local", k, float(k), 1.0) for k in range(30)])
+    drawn = figure(result_of(table, curves=False), "latency_parts")
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["device, computing"]
+
+
+def test_a_policy_that_completes_nothing_keeps_its_place() -> None:
+    """Its bar is missing and says why; the figures of the others are drawn."""
+    rows = [request("dead", k, float(k), None) for k in range(30)] + [
+        request("local", k, float(k), 1.0) for k in range(30)
+    ]
+    half_dead = result_of(table_of(rows), curves=False)
+    (axes,) = figure(half_dead, "latency_parts").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dead", "local"]
+    assert "no completed request" in [text.get_text() for text in axes.texts]
+    all_dead = result_of(table_of(rows[:30]), curves=False)
+    for name in available(all_dead):
+        assert isinstance(figure(all_dead, name), Figure)
+
+
+def test_the_rate_sweep_draws_the_curves_and_marks_the_crossovers(result: Result) -> None:
+    """Lines equal the CSV; marks lie on both curves that cross, at the rates of the crossover table."""
+    drawn = figure(result, "rate_sweep")
+    rows = figure_data(result, "rate_sweep")["rate_sweep"].rows
+    expected = {"latency_s": [(2e6, 0.6), (2e7, 0.51)], "energy_j": [(5e6, 2.0)]}
+    for axes, column in zip(drawn.axes, expected, strict=True):
+        x_factor, y_factor = unit_factor(axes.get_xlabel()), unit_factor(axes.get_ylabel())
+        curves = [line for line in axes.lines if len(line.get_xdata()) > 2]
+        for policy, curve in zip(("local", "split", "edge"), curves, strict=True):
+            told = [row for row in rows if row["policy"] == policy]
+            assert curve.get_xdata() * x_factor == pytest.approx([row["uplink_rate_bps"] for row in told])
+            assert curve.get_ydata() * y_factor == pytest.approx([row[column] for row in told])
+        marks = [line for line in axes.lines if len(line.get_xdata()) == 1]
+        found = [(mark.get_xdata()[0] * x_factor, mark.get_ydata()[0] * y_factor) for mark in marks]
+        assert np.array(found) == pytest.approx(np.array(expected[column]), rel=2e-3)
+        assert [text.get_text() for text in axes.texts] == [f"{rate / x_factor:.3g}" for rate, _ in expected[column]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("means", [FOUR, LONG], ids=["four", "eight long names"])
+@pytest.mark.parametrize("groups", [[], ["cameras on the roof", "phones"]], ids=["one group", "two groups"])
+def test_no_text_is_cut_by_the_edge(name: str, means: dict[str, float], groups: list[str]) -> None:
+    """Every label, tick, legend entry and note lies inside the figure, and panels keep most of its height."""
+    drawn = figure(result_of(generated(means, 60, deadline_s=0.3, groups=groups)), name)
+    assert list(texts_outside(drawn)) == []
+    assert sum(axes.get_position().height for axes in drawn.axes) > 0.35
+    assert drawn.get_figwidth() <= style.PAGE_IN
+
+
+def test_shortened_names_stay_distinct_and_short() -> None:
+    """At most two lines, and names that differ at their end still differ."""
+    shortened = [style.short(name) for name in LONG]
+    assert len(set(shortened)) == len(LONG)
+    assert all(len(line) <= 24 for name in shortened for line in name.split("\n"))
+    assert all(name.count("\n") <= 1 for name in [*shortened, style.short("x" * 200)])
+    assert style.short("local") == "local"
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of a linear sRGB colour (white point D65)."""
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ rgb
+    f = np.cbrt(xyz / [0.9505, 1.0, 1.089])
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+#: severity 1.0 of Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision
+#: Deficiency", IEEE TVCG 15(6), 2009: linear sRGB to what is seen
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+PROTANOPIA = np.array(
+    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+)
+
+
+@pytest.mark.parametrize("vision", [np.eye(3), DEUTERANOPIA, PROTANOPIA], ids=["normal", "deuteranopia", "protanopia"])
+def test_colours_are_told_apart_without_red_or_green(vision: np.ndarray) -> None:
+    """Any two of the first six colours differ by at least 10 in CIE76, five times what is just noticeable (2.3)."""
+    seen = []
+    for colour in style.PALETTE[:6]:
+        srgb = np.array(to_rgb(colour))
+        linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+        seen.append(lab(np.clip(vision @ linear, 0.0, 1.0)))
+    for first, second in itertools.combinations(seen, 2):
+        assert math.dist(first, second) >= 10.0
+
+
+def test_every_policy_has_its_own_line_style_and_marker() -> None:
+    """Eight policies are told apart in grey print too."""
+    assert len(set(map(str, style.DASHES))) == len(set(style.MARKERS)) == len(set(style.PALETTE)) == 8
+
+
+def test_hatches_tell_waiting_from_service(result: Result) -> None:
+    """In the stacked latencies waiting is hatched and computing or sending is not."""
+    legend = figure(result, "latency_parts").legends[0]
+    hatched = {text.get_text(): bool(p.get_hatch()) for text, p in zip(legend.texts, legend.get_patches(), strict=True)}
+    assert {name for name, has in hatched.items() if has} == {
+        "device, waiting",
+        "uplink, waiting",
+        "edge, waiting",
+    }
+
+
+def test_files_come_with_their_csv(result: Result, tmp_path: Path) -> None:
+    """draw_all writes one drawing per figure, and the CSV reads back as what the figure was drawn from."""
+    drawings = draw_all(result, tmp_path / "figures", "svg")
+    assert [path.name for path in drawings] == [f"{name}.svg" for name in NAMES]
+    for name in NAMES:
+        for stem, table in figure_data(result, name).items():
+            rows = from_csv((tmp_path / "figures" / f"{stem}.csv").read_bytes())
+            assert [str(row) for row in rows] == [str({key: row[key] for key in table.columns}) for row in table.rows]
+
+
+def test_text_stays_text_and_files_hold_no_date(result: Result) -> None:
+    """An svg can be searched and edited; a pdf embeds TrueType fonts; neither knows when it was written."""
+    svg = dict(figure_files(result, "svg"))["latency_parts.svg"].decode()
+    assert re.search(r"<text[^>]*>[^<]*Mean end-to-end latency", svg)
+    assert "<dc:date>" not in svg
+    pdf = dict(figure_files(result, "pdf"))["latency_parts.pdf"]
+    assert b"/CreationDate" not in pdf
+    assert b"/Type3" not in pdf
+
+
+def test_an_unknown_figure_or_format_is_answered_with_the_nearest(result: Result, tmp_path: Path) -> None:
+    """As a method, by name, and as a format."""
+    with pytest.raises(AttributeError, match="did you mean latency_cdf"):
+        result.plot.latency_cfd()
+    with pytest.raises(ResultError, match="did you mean energy_parts"):
+        figure(result, "energy_part")
+    with pytest.raises(ResultError, match="svg, pdf, png"):
+        draw_all(result, tmp_path / "figures", "bmp")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_figure_without_data_is_skipped_or_refused() -> None:
+    """A result without curves has three figures; asking for the fourth says why it cannot be drawn."""
+    bare = result_of(generated({"local": 1.0}, 30), curves=False)
+    assert available(bare) == ["latency_cdf", "latency_parts", "energy_parts"]
+    with pytest.raises(ResultError, match="no data for the figure"):
+        bare.plot.rate_sweep()
+
+
+def test_plots_are_methods_that_return_figures(result: Result) -> None:
+    """Names are listed by dir(), and a notebook shows the figure without pyplot."""
+    assert dir(result.plot) == sorted(NAMES)
+    shown = result.plot.latency_cdf()
+    assert isinstance(shown, Figure)
+    assert shown._repr_png_().startswith(b"\x89PNG")
+
+
+def test_drawing_leaves_the_settings_of_the_user_alone(result: Result) -> None:
+    """Neither rcParams nor pyplot are touched."""
+    code = (
+        "import matplotlib, sys; matplotlib.rcParams['font.size'] = 31\n"
+        "settings = lambda: {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != 'backend'}\n"
+        "before = settings()\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_plots import FOUR, NAMES, generated, result_of\n"
+        "from simulator.analysis.plots import figure_files\n"
+        "assert list(figure_files(result_of(generated(FOUR, 30)), 'png'))\n"
+        "assert settings() == before\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_heavy_libraries_are_loaded_when_a_figure_is_asked_for() -> None:
+    """Reading and summarising results needs neither matplotlib nor pandas nor scipy."""
+    code = (
+        "import sys\n"
+        "import simulator.analysis.plots, simulator.analysis.store\n"
+        "import simulator.analysis.report, simulator.analysis.result\n"
+        "heavy = {'matplotlib', 'pandas', 'scipy', 'torch'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_png_files_are_as_large_as_the_paper_column(result: Result) -> None:
+    """Column width 3.5 in at 200 dots per inch."""
+    png = dict(figure_files(result, "png"))["latency_cdf.png"]
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.width == 700

@@ -1,0 +1,197 @@
+"""What a run prints: best values marked, a sentence that claims no more than the interval allows, files listed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from requests_by_hand import generated, request, table_of
+from rich.console import Console
+
+from simulator.analysis.metrics import RunFacts
+from simulator.analysis.report import render, sentences, with_interval
+from simulator.analysis.result import Result, build_result
+from simulator.analysis.store import write_result
+
+
+def result_of(table: pa.Table, **facts: RunFacts) -> Result:
+    """A result without curves; ``facts`` by policy."""
+    return build_result(
+        "hand-made",
+        {},
+        table,
+        {(policy, ""): fact for policy, fact in facts.items()},
+        manifest={},
+        curves={},
+        warmup_s=0.0,
+        batches=20,
+    )
+
+
+def printed(result: Result, width: int = 80, **console: Any) -> str:
+    """What a console of that width shows."""
+    text = io.StringIO()
+    Console(file=text, width=width, **console).print(render(result))
+    return text.getvalue()
+
+
+def policies(means_s: dict[str, float], energies_j: dict[str, float], step_s: float = 0.0) -> Result:
+    """300 requests per policy; ``step_s`` lets the latency of every third request of the first policy differ."""
+    first = next(iter(means_s))
+    return result_of(
+        table_of(
+            [
+                request(policy, k, float(k), mean + (step_s * (k // 15 % 2) if policy == first else 0), energy_j=energy)
+                for (policy, mean), energy in zip(means_s.items(), energies_j.values(), strict=True)
+                for k in range(300)
+            ]
+        )
+    )
+
+
+def line_of(text: str, word: str) -> str:
+    """The first line with a word."""
+    return next(line for line in text.splitlines() if word in line)
+
+
+def test_the_best_of_each_column_is_marked_without_colour() -> None:
+    """The lowest latency and energy and the highest accuracy carry an asterisk, nothing else does."""
+    table = generated({"local": 1.0, "edge": 0.5}, 400).drop(["correct"])
+    table = table.append_column("correct", pa.nulls(table.num_rows, pa.bool_()))
+    result = result_of(table, local=RunFacts(top1=0.76), edge=RunFacts(top1=0.70))
+    text = printed(result)
+    assert "\x1b" not in text
+    assert line_of(text, " local ").count("*") == 1
+    assert "76.0*" in line_of(text, " local ")
+    assert line_of(text, " edge ").count("*") == 3  # mean latency, p95, energy
+    assert "\x1b[1;32m" in printed(result, force_terminal=True, color_system="standard")
+
+
+def test_equal_values_are_not_marked() -> None:
+    """Where all policies share a value there is no best."""
+    text = printed(policies({"local": 0.3, "edge": 0.2}, {"local": 1.0, "edge": 1.0}))
+    assert "1.000 ± 0 " in line_of(text, " edge ")
+    assert "1.000 ± 0*" not in text
+
+
+def test_the_winner_is_named_with_the_interval_of_the_difference() -> None:
+    """Latencies 300 and 200 ms that vary by nothing: 100 ms, a third, half-width zero."""
+    (sentence,) = sentences(policies({"local": 0.3, "edge": 0.2}, {"local": 2.0, "edge": 1.0}))
+    assert sentence == (
+        "edge wins on mean latency: 200 ms, 100 ms (33 %) below local, the next best "
+        "(95 % interval of the difference: ± 0 s, from 20 batch means)."
+    )
+
+
+def test_a_difference_within_its_interval_names_no_winner() -> None:
+    """Differences of 8 and -6 ms in turn average 1 ms, half-width 2.093 * 7.18 / sqrt(20) = 3.36 ms."""
+    (sentence,) = sentences(policies({"local": 0.194, "edge": 0.200}, {"local": 1.0, "edge": 1.0}, step_s=0.014))
+    assert "wins" not in sentence
+    assert sentence.startswith("No clear winner on mean latency: edge, 200 ms, 1.00 ms (0.5 %) below local, is within")
+    assert "± 3.36 ms, from 20 batch means" in sentence
+
+
+def test_energy_is_spoken_of_when_another_policy_leads_there() -> None:
+    """Edge is faster, local spends less: two sentences."""
+    first, second = sentences(policies({"local": 0.3, "edge": 0.2}, {"local": 1.0, "edge": 2.0}))
+    assert first.startswith("edge wins on mean latency")
+    assert second.startswith("local wins on mean energy: 1.00 J, 1.00 J (50 %) below edge")
+
+
+def test_policies_that_do_the_same_are_called_equal() -> None:
+    """A best split that sends everything is the edge policy: both win, against the others."""
+    (sentence,) = sentences(policies({"edge": 0.2, "local": 0.3, "split": 0.2}, dict.fromkeys("abc", 1.0)))
+    assert sentence.startswith("edge and split win on mean latency: 200 ms, 100 ms (33 %) below local, the next best")
+    (sentence,) = sentences(policies({"edge": 0.2, "split": 0.2}, dict.fromkeys("ab", 1.0)))
+    assert sentence == "edge and split are equal on mean latency: 200 ms."
+
+
+def test_without_an_interval_no_winner_is_named() -> None:
+    """Thirty requests are too few; the report says so and what would help."""
+    result = result_of(generated({"local": 1.0, "edge": 0.5}, 30))
+    (sentence,) = sentences(result)
+    assert "no winner is named" in sentence
+    text = " ".join(printed(result).split())
+    assert "30 requests after warm-up are too few for 20 batches" in text
+    assert "±" not in line_of(printed(result), " edge ")
+
+
+def test_one_policy_alone_wins_nothing() -> None:
+    """No sentence and no mark where there is nothing to compare."""
+    result = result_of(generated({"local": 1.0}, 400))
+    assert sentences(result) == []
+    assert "*" not in line_of(printed(result), " local ")
+
+
+def test_dropped_and_censored_requests_show_only_when_there_are_some() -> None:
+    """Their columns appear with the first lost request, and a sentence warns of the comparison."""
+    rows = [request("edge", k, float(k), 1.0) for k in range(300)]
+    assert "dropped" not in printed(result_of(table_of(rows)))
+    other = [request("local", k, float(k), 2.0 if k % 10 else None) for k in range(300)]
+    text = printed(result_of(table_of(rows + other)))
+    assert "dropped" in text
+    assert "censored\n" not in text
+    assert line_of(text, " local ").split()[-1] == "30"
+    assert "completed requests only" in text
+
+
+def test_missing_columns_are_left_out() -> None:
+    """Without deadlines and accuracies the table does not show columns of dashes."""
+    text = printed(result_of(table_of([request("local", k, float(k), 1.0) for k in range(300)])))
+    assert "deadline" not in text
+    assert "accuracy" not in text
+
+
+def test_each_group_has_its_table() -> None:
+    """The groups are titled, the sentence is about all requests."""
+    text = printed(result_of(generated({"local": 1.0, "edge": 0.5}, 800, groups=["near", "far"])))
+    assert text.count("mean latency") == 3
+    assert "group near" in text
+    assert "group far" in text
+    assert "Over all groups, edge wins" in text
+
+
+@pytest.mark.parametrize(
+    "names", [["local", "edge", "split:best-latency", "early_exit(0.3,0.5)"], ["x" * 70, "y" * 70]]
+)
+def test_the_report_fits_into_80_columns(names: Sequence[str], tmp_path: Path) -> None:
+    """No line is longer, no number is cut, however long the names."""
+    table = generated({name: 1.0 + k for k, name in enumerate(names)}, 400, deadline_s=1.5)
+    result = write_result(result_of(table), tmp_path, figures=("svg",))
+    text = printed(result)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert text.count("±") >= 2 * len(names)
+
+
+def test_written_files_are_listed(tmp_path: Path) -> None:
+    """Folder, tables and figures; nothing is listed for a result that was not written."""
+    result = result_of(generated({"local": 1.0}, 400))
+    assert "Written" not in printed(result)
+    text = " ".join(printed(write_result(result, tmp_path / "out"), width=300).split())
+    for name in ("summary.csv", "requests.parquet", "manifest.json", "latency_cdf.svg"):
+        assert name in text
+    assert str(tmp_path / "out") in text
+
+
+@pytest.mark.parametrize(
+    ("mean", "half_width", "text"),
+    [
+        (182.3456, 1.234, "182.3 ± 1.2"),
+        (182.3456, 12.34, "182 ± 12"),
+        (1234567.0, 1234.0, "1234567 ± 1234"),
+        (0.012342, 0.00012, "0.01234 ± 0.00012"),
+        (5.0, 0.0, "5.000 ± 0"),
+        (5.0, 1e-9, "5.0000 ± 0"),
+        (0.0, 0.0, "0 ± 0"),
+        (0.0123456, float("nan"), "0.01235"),
+        (float("nan"), float("nan"), "-"),
+    ],
+)
+def test_numbers_show_as_many_digits_as_the_interval_supports(mean: float, half_width: float, text: str) -> None:
+    """Two digits of the half-width, the mean to the same place."""
+    assert with_interval(mean, half_width) == text
