@@ -4,14 +4,14 @@ VENV := .venv
 CORE := .venv-core
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench profiles calibrate clean
+.PHONY: demo test lint bench growth profiles calibrate readme clean
 
 demo: $(CORE)/.installed
 	$(CORE)/bin/offload-sim run quickstart
 
 test: $(VENV)/.installed lint
 	$(BIN)/pytest -n 2 --dist loadfile
-	$(BIN)/pytest -n 2 --dist loadfile --engine fast -m "not torch" tests/oracles tests/properties tests/cli
+	$(BIN)/pytest -n 2 --dist loadfile --engine fast -m "not torch"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -20,13 +20,20 @@ lint: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed
-	PYTHONPATH=tests $(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/sweep.py
+
+growth: $(VENV)/.installed
+	$(BIN)/python benchmarks/growth.py
 
 profiles: $(VENV)/.installed
 	$(BIN)/python -m simulator.profiling.extract
 
 calibrate: $(VENV)/.installed
 	$(BIN)/python -m simulator.devices.calibrate
+
+readme: $(CORE)/.installed
+	$(CORE)/bin/python docs/regenerate.py
 
 clean:
 	rm -rf $(VENV) $(CORE) build *.egg-info

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from simulator.analysis.result import Result
     from simulator.errors import Problem
     from simulator.profiling.model import ModelProfile
 
-__all__ = ["check", "load_profile", "load_result", "run"]
+__all__ = ["check", "load_profile", "load_result", "run", "sweep"]
 
 
 def run(
@@ -63,6 +65,71 @@ def run(
 
     loaded = load_scenario(_plain(scenario), overrides, seed)
     return run_scenario(loaded, engine, None if output_dir is None else Path(output_dir))
+
+
+def sweep(
+    scenario: str | Path | Mapping[str, Any],
+    over: Mapping[str, Any] | Sequence[str],
+    *,
+    replications: int | None = None,
+    precision: float | str | None = None,
+    output_dir: str | Path | None = None,
+    workers: int | None = None,
+    cluster: str = "",
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    engine: str = "auto",
+) -> pd.DataFrame:
+    """Run a scenario at every point of a grid.
+
+    Parameters
+    ----------
+    scenario, overrides, seed, engine
+        As in `run`.
+    over : mapping or sequence of str
+        Axes: ``{"link.uplink.rate": "1:50 Mbit/s:20:log", "count": [1, 10]}``, or texts like ``"count=1,10"``.
+    replications : int, optional
+        Instead of the scenario's own; the least number where a precision is wanted.
+    precision : float or str, optional
+        Relative half-width of mean latency and energy at which replications end, such as ``"2%"``.
+    output_dir : str or Path, optional
+        Folder of the data set; what it holds already of this sweep is not computed again.
+    workers : int, optional
+        Processes on this machine, one for each core if left out; 1 computes in this process. A script that uses
+        more than one has its calls below ``if __name__ == "__main__":``.
+    cluster : str
+        Address of a Dask scheduler that computes instead.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per point, policy and group: the axes (SI units), then the columns of summary.csv.
+
+    Raises
+    ------
+    simulator.errors.OffloadSimError
+        For mistakes in scenario or axes, before anything runs; `SweepError` if points failed, when all others are done.
+
+    Examples
+    --------
+    >>> import simulator
+    >>> frame = simulator.sweep("first", {"link.uplink.rate": ["1 Mbit/s", "50 Mbit/s"]}, workers=1)
+    >>> frame[frame["policy"] == "edge jpeg"]["latency_mean_s"].is_monotonic_decreasing
+    True
+    """
+    from tempfile import TemporaryDirectory
+
+    from simulator.analysis.sweep import Options, Sweep, parse_precision
+    from simulator.analysis.sweep_run import require_all, run_sweep
+    from simulator.scenario.load import load_scenario
+
+    half_width = None if precision is None else parse_precision(precision)
+    options = Options(replications, half_width, workers=workers, cluster=cluster, engine=engine)
+    prepared = Sweep(load_scenario(_plain(scenario), overrides, seed), over, options)
+    with TemporaryDirectory() as temporary:
+        result = run_sweep(prepared, Path(output_dir or temporary))
+        require_all(result)
+        return result.frame()
 
 
 def check(scenario: str | Path | Mapping[str, Any]) -> list[Problem]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from simulator.cli_options import ENGINE, SEED, SET, with_points
 from simulator.errors import OffloadSimError, did_you_mean
 
 if TYPE_CHECKING:
@@ -81,23 +82,17 @@ def cli() -> None:
     """
 
 
-_SET = click.option(
-    "--set", "overrides", multiple=True, metavar="PATH=VALUE", help='Such as link.uplink.rate="2 Mbit/s".'
-)
-_SEED = click.option("--seed", type=int, help="Instead of the scenario's own.")
-
-
 @cli.command()
 @click.argument("scenario")
 @click.option("-o", "directory", type=Path, help="Folder of the result; results/<scenario> if left out.")
-@_SEED
-@_SET
-@click.option("--engine", type=click.Choice(["auto", "reference", "fast"]), default="auto", show_default=True)
+@SEED
+@SET
+@ENGINE
 @click.option("--no-plots", is_flag=True, help="Write the tables only.")
 def run(
     scenario: str, directory: Path | None, seed: int | None, overrides: tuple[str, ...], engine: str, no_plots: bool
 ) -> None:
-    """Simulate every policy of a scenario, print the comparison, write the result."""
+    """Simulate every policy, print the comparison, write the result."""
     from simulator.analysis.report import render
     from simulator.analysis.run import run_scenario
     from simulator.scenario.load import load_scenario
@@ -110,7 +105,7 @@ def run(
 
 @cli.command()
 @click.argument("scenario")
-@_SET
+@SET
 def check(scenario: str, overrides: tuple[str, ...]) -> None:
     """List every problem of a scenario with its place in the file."""
     from simulator.analysis.check import check as problems_of
@@ -126,9 +121,12 @@ def check(scenario: str, overrides: tuple[str, ...]) -> None:
 
 @cli.command()
 @click.argument("scenario")
-@_SET
+@SET
 def explain(scenario: str, overrides: tuple[str, ...]) -> None:
-    """Print the candidate partitions, their predicted cost, and which one each policy takes."""
+    """Print the candidate partitions and which one each policy takes.
+
+    Each row is a place to cut the model, with its predicted times, bytes and energy, without queues.
+    """
     from simulator.analysis.explain import explain as explained
     from simulator.scenario.load import load_scenario
 
@@ -140,7 +138,11 @@ def explain(scenario: str, overrides: tuple[str, ...]) -> None:
 @click.option("--input", "shape", callback=_shape, metavar="1,3,224,224", help="If the source does not know its input.")
 @click.option("-o", "file", type=Path, help="File to write; <name>.json if left out.")
 def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> None:
-    """Extract a model profile from torchvision:NAME, timm:NAME, hf:NAME or package.module:factory."""
+    """Extract the layer graph of a PyTorch model into a profile.
+
+    SOURCE is torchvision:NAME, timm:NAME, hf:NAME, or package.module:factory for a function of your own that returns
+    a module. Needs the extra "profiling".
+    """
     from simulator.analysis.catalogue import model_view
     from simulator.profiling.extract import extract
 
@@ -152,19 +154,27 @@ def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> No
 
 
 @cli.command("list")
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 def list_(kind: str) -> None:
-    """List what is built in: models, devices, radios, traces, policies or scenarios."""
+    """List what is built in, one kind at a time.
+
+    KIND is models, devices, radios, traces, policies or scenarios.
+    """
     from simulator.analysis.catalogue import list_view
 
     _show(list_view(kind))
 
 
 @cli.command()
-@click.argument("kind", type=click.Choice([*KINDS, "model", "device", "radio", "trace", "policy", "scenario"]))
+@click.argument(
+    "kind", type=click.Choice([*KINDS, "model", "device", "radio", "trace", "policy", "scenario"]), metavar="KIND"
+)
 @click.argument("name")
 def show(kind: str, name: str) -> None:
-    """Show one model, device, radio, trace, policy or scenario in full."""
+    """Show one built-in thing in full.
+
+    KIND is model, device, radio, trace, policy or scenario; NAME is one of those that `list` prints.
+    """
     from simulator.analysis.catalogue import show_view
 
     _show(show_view(kind, name))
@@ -173,7 +183,10 @@ def show(kind: str, name: str) -> None:
 @cli.command()
 @click.option("-o", "file", type=Path, help="File to write; standard output if left out.")
 def schema(file: Path | None) -> None:
-    """Write the JSON Schema of scenario files, for completion in editors."""
+    """Write the JSON Schema of scenario files.
+
+    Editors complete and check scenario files with it.
+    """
     import json
 
     from simulator.analysis.staging import StagedFiles
@@ -189,15 +202,121 @@ def schema(file: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("scenario")
+@click.option("-o", "directory", type=Path, help="Folder of the data set; results/<scenario>-sweep if left out.")
+@with_points
+def sweep(
+    scenario: str,
+    directory: Path | None,
+    over: tuple[str, ...],
+    seed: int | None,
+    overrides: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Run a scenario at every point of a grid; started again, it computes what is missing."""
+    from simulator.analysis.sweep import Options, Sweep
+    from simulator.analysis.sweep_run import require_all, run_sweep
+    from simulator.scenario.load import load_scenario
+
+    loaded = load_scenario(scenario, overrides, seed)
+    folder = directory or Path("results") / f"{loaded.scenario.name}-sweep"
+    result = run_sweep(Sweep(loaded, over, Options(**options, progress=True)), folder)
+    click.echo(result.sentence())
+    require_all(result)
+
+
+@cli.command()
+@click.argument("scenario")
+@click.option("--objectives", default="latency,energy,accuracy", show_default=True, help="Two or three of them.")
+@click.option("--budget", type=click.IntRange(1), default=2000, show_default=True, help="Most points to compute.")
+@click.option("-o", "directory", type=Path, help="Folder of the front; results/<scenario>-front if left out.")
+@with_points
+def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budget: int, **options: Any) -> None:
+    """Find the Pareto front of latency, energy and accuracy over the axes and the policies."""
+    from simulator.analysis.front_report import render
+    from simulator.analysis.optimise import optimise as find
+    from simulator.analysis.pareto import read_objectives
+    from simulator.analysis.sweep import Options, Sweep
+    from simulator.analysis.sweep_run import require_all
+    from simulator.scenario.load import load_scenario
+
+    objectives = read_objectives(options.pop("objectives"))
+    loaded = load_scenario(scenario, options.pop("overrides"), options.pop("seed"))
+    folder = directory or Path("results") / f"{loaded.scenario.name}-front"
+    found = find(Sweep(loaded, over, Options(**options, progress=True)), objectives, folder, budget)
+    _show(render(found))
+    require_all(found.sweep)
+
+
+@cli.command()
 @click.argument("directory", type=Path)
 @click.option("--format", "format_", type=click.Choice(["svg", "png", "pdf"]), default="svg", show_default=True)
 def plot(directory: Path, format_: str) -> None:
-    """Draw the figures of a finished run again."""
+    """Draw the figures of a finished run again, into DIRECTORY/figures."""
     from simulator.analysis.plots import draw_all
     from simulator.analysis.result import load_result
 
     for drawn in draw_all(load_result(directory), directory / "figures", format_):
         click.echo(str(drawn))
+
+
+@cli.group(cls=Verbs)
+def trace() -> None:
+    """Read measured traces: what is in a file, as a trace for scenarios, as a generator."""
+
+
+_MEASUREMENT = click.argument("measurement", metavar="FILE")
+_FORMAT = click.option("--format", "format_", default="auto", show_default=True, help="Name of the format of FILE.")
+_WINDOW = click.option(
+    "--window", default="1 s", show_default=True, help="Time over which logged packets (Mahimahi, nuttcp) are a rate."
+)
+
+
+@trace.command()
+@_MEASUREMENT
+@_FORMAT
+@_WINDOW
+@click.option("-o", "file", type=Path, help="Also draw the trace, as .svg, .png or .pdf.")
+def info(measurement: str, format_: str, window: str, file: Path | None) -> None:
+    """Print direction, duration, step, mean, percentiles and outages of a measurement, with a sketch of it."""
+    from simulator.analysis.trace_files import read_measurement, write_figure
+    from simulator.analysis.trace_info import info_text
+
+    read = read_measurement(measurement, format_, window)
+    if file is not None:
+        write_figure(read, file)
+    click.echo(info_text(read))
+
+
+@trace.command("import")
+@_MEASUREMENT
+@_FORMAT
+@_WINDOW
+@click.option("-o", "file", type=Path, help="CSV to write; <FILE>.trace.csv in the working directory if left out.")
+def import_(measurement: str, format_: str, window: str, file: Path | None) -> None:
+    """Turn a measurement into a trace for scenarios (CSV: time_s,rate_bps), and say what was dropped and why."""
+    from simulator.analysis.trace_files import read_measurement, write_trace
+    from simulator.analysis.trace_info import report_lines
+
+    read = read_measurement(measurement, format_, window)
+    target = write_trace(read, file)
+    head = f"{read.file}: {read.format}, {read.direction}"
+    click.echo("\n".join([head, *report_lines(read), f"written to {target}"]))
+
+
+@trace.command()
+@_MEASUREMENT
+@_FORMAT
+@_WINDOW
+@click.option("-o", "file", type=Path, help="YAML to write, a figure (.svg) beside it; <FILE>.yaml if left out.")
+def fit(measurement: str, format_: str, window: str, file: Path | None) -> None:
+    """Fit a generator: a Markov-modulated rate, or Gilbert-Elliott losses to packet logs and pings."""
+    from simulator.analysis.trace_files import read_measurement, write_fit
+    from simulator.analysis.trace_fit import fit_text, fit_trace
+
+    fitted = fit_trace(read_measurement(measurement, format_, window))
+    written = write_fit(fitted, file)
+    click.echo("\n".join([fit_text(fitted), *(f"written to {path}" for path in written)]))
 
 
 def main() -> None:

@@ -94,6 +94,14 @@ class ResultError(OffloadSimError):
     """A result folder that cannot be written or read."""
 
 
+class SweepError(OffloadSimError):
+    """Points of a sweep that could not be computed."""
+
+
+class ClusterError(OffloadSimError):
+    """Workers that cannot be reached, or that are gone."""
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A hint naming the nearest known words, or the whole list when it is short.
 

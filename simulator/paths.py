@@ -20,6 +20,7 @@ FOLDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "device": ("profiles/devices", ".yaml"),
         "radio": ("profiles/radios", ".yaml"),
         "trace": ("profiles/traces", ".csv"),
+        "generator": ("profiles/generators", ".yaml"),
         "samples": ("profiles/samples", ".csv"),
         "scenario": ("scenarios", ".yaml"),
     }
@@ -77,7 +78,11 @@ def find(kind: str, reference: str, base: Path | None = None) -> Path:
     if isfile(path):
         return path
     plural = kind if kind.endswith("s") else f"{kind}s"
-    hint = did_you_mean(reference, names(kind)) or f"`offload-sim list {plural}` shows them"
+    own = f"{reference}{FOLDERS[kind][1]}"
+    if any(isfile(place / own) for place in (base or Path(), Path())):
+        hint = f"a file of your own is given with its ending: {own[:_SHOWN]}"
+    else:
+        hint = did_you_mean(reference, names(kind)) or f"`offload-sim list {plural}` shows them"
     raise NotFoundError(Problem(f'no built-in {kind} is called "{reference[:_SHOWN]}"', hint))
 
 

@@ -27,6 +27,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "links": {
             "constant": "simulator.links.constant:ConstantLink",
             "trace": "simulator.links.trace:TraceLink",
+            "markov": "simulator.links.markov:MarkovLink",
         },
         "compute": {
             "roofline": "simulator.devices.roofline:RooflineCompute",

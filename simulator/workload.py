@@ -75,9 +75,12 @@ class Workload:
 
 def stream(seed: int, replication: int, name: str, device: int) -> np.random.Generator:
     """The random generator of one purpose of one device in one replication."""
-    return np.random.Generator(
-        np.random.PCG64(np.random.SeedSequence([seed, replication, crc32(name.encode()), device]))
-    )
+    return np.random.Generator(np.random.PCG64(seeds(seed, replication, name, device)))
+
+
+def seeds(seed: int, replication: int, name: str, device: int) -> np.random.SeedSequence:
+    """The named stream of one purpose of one device in one replication."""
+    return np.random.SeedSequence([seed, replication, crc32(name.encode()), device])
 
 
 def draw(sources: list[Source], seed: int, replication: int) -> Workload:

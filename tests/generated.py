@@ -45,6 +45,15 @@ def servings(draw: Any) -> ServingPlan:
     )
 
 
+def radios(generator: np.random.Generator, groups: int) -> dict[str, tuple[np.ndarray, ...]]:
+    """States of the radios: most cases have none, so that the shorter way of the fast engine is met as well."""
+    if generator.random() < 0.6:
+        return {"tail_ends_s": (np.empty(0),) * groups, "wake_delays_s": (np.zeros(1),) * groups}
+    stages = generator.integers(0, 3, groups)
+    ends = tuple(np.cumsum(generator.integers(1, 5, k) / 8) for k in stages)
+    return {"tail_ends_s": ends, "wake_delays_s": tuple(generator.integers(0, 3, k + 1) / 8 for k in stages)}
+
+
 @st.composite
 def cases(draw: Any) -> tuple[Plan, Workload]:
     """A plan with one or two groups, and a workload for it."""
@@ -67,6 +76,8 @@ def cases(draw: Any) -> tuple[Plan, Workload]:
     device = generator.integers(0, devices, count).astype(np.int32)
     order = np.lexsort((device, arrival))
     samples = 6
+    group_of = np.sort(np.concatenate((np.arange(groups), generator.integers(0, groups, devices - groups))))
+    links = draw(st.integers(1, devices))
     plan = Plan(
         policy="generated",
         choices=(),
@@ -82,12 +93,13 @@ def cases(draw: Any) -> tuple[Plan, Workload]:
         chosen_row=np.arange(groups, dtype=np.int32) * ways,
         final=np.full(groups, ways - 1, dtype=np.int32),
         taken=tuple(generator.integers(0, ways, samples) if generator.random() < 0.5 else None for _ in range(groups)),
-        group_of=np.sort(np.concatenate((np.arange(groups), generator.integers(0, groups, devices - groups)))).astype(
-            np.int32
-        ),
-        uplink=tuple(draw(channels()) for _ in range(groups)),
-        downlink=tuple(draw(channels()) for _ in range(groups)),
+        group_of=group_of.astype(np.int32),
+        uplink=tuple(draw(channels()) for _ in range(links)),
+        downlink=tuple(draw(channels()) for _ in range(links)),
+        uplink_of=generator.integers(0, links, devices).astype(np.int32),
+        downlink_of=generator.integers(0, links, devices).astype(np.int32),
         propagation_s=times(groups, 2),
+        **radios(generator, groups),
         deadline_s=np.where(generator.random(groups) < 0.7, times(groups, 20), np.inf),
         priority=generator.integers(0, 2, groups).astype(float),
         order=draw(st.sampled_from(["arrival", "arrival", "deadline", "priority"])),

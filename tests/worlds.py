@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ def card(
     model: str = "chain",
     workers: int = 1,
     variability: Mapping[str, Any] | None = None,
+    batching: Mapping[str, str] | None = None,
     idle: str = "1 W",
     active: str = "3 W",
 ) -> str:
@@ -103,6 +104,8 @@ def card(
         "active_power": stated(active),
         "workers": stated(workers),
     }
+    if batching is not None:
+        content["batching"] = {part: stated(time) for part, time in batching.items()}
     if variability is not None:
         content["variability"] = dict(variability)
     path = folder / f"{name}.yaml"
@@ -118,17 +121,38 @@ def trace(folder: Path, rows: list[tuple[float, float]], name: str = "trace") ->
 
 
 def radio(
-    folder: Path, *, up: str = "100 nJ/bit", down: str = "50 nJ/bit", active: str = "2 W", idle: str = "0.5 W"
+    folder: Path,
+    *,
+    name: str = "radio",
+    up: str = "100 nJ/bit",
+    down: str = "50 nJ/bit",
+    active: str = "2 W",
+    idle: str = "0.5 W",
+    promotion: tuple[str, str] | None = None,
+    tail: Sequence[tuple[str, ...]] = (),
 ) -> str:
-    """Write a radio card."""
+    """Write a radio card; promotions are (delay, power), tail stages (duration, power) and perhaps a promotion."""
+
+    def stated(value: str) -> dict[str, str]:
+        return {"value": value, "source": "tests"}
+
+    def promoted(pair: tuple[str, ...]) -> dict[str, Any]:
+        return {"delay": stated(pair[0]), "power": stated(pair[1])}
+
     values = {
         "uplink_energy_per_bit": up,
         "downlink_energy_per_bit": down,
         "active_power": active,
         "idle_power": idle,
     }
-    content = {"name": "radio", "title": "radio"} | {k: {"value": v, "source": "tests"} for k, v in values.items()}
-    path = folder / "radio.yaml"
+    content: dict[str, Any] = {"name": name, "title": name} | {k: stated(v) for k, v in values.items()}
+    if promotion:
+        content["promotion"] = promoted(promotion)
+    content["tail"] = [
+        {"duration": stated(duration), "power": stated(power)} | ({"promotion": promoted(tuple(back))} if back else {})
+        for duration, power, *back in tail
+    ]
+    path = folder / f"{name}.yaml"
     path.write_text(json.dumps(content))
     return str(path)
 

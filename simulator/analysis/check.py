@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulator.analysis.run import prepare, sources
+from simulator.analysis.replications import sources
+from simulator.analysis.run import prepare
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.load import LoadedScenario
 from simulator.workload import draw

@@ -1,5 +1,8 @@
 """Predicted latency and energy of every policy over the uplink rate, and the rates at which the best one changes.
 
+Each group of a fleet has its own curves, around its own mean uplink rate; beyond the first dozen groups nobody could
+read the figure.
+
 Predictions leave queues out; what they show is which partition pays at which rate. A policy that chooses its cut
 chooses anew at each rate. Crossovers are found by bisection between two neighbouring rates of the grid.
 """
@@ -11,65 +14,90 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.analysis.result import CURVE_COLUMNS
 from simulator.physics import decide
 from simulator.plan.candidates import predict
-from simulator.plan.plan import Choice, Plan
+from simulator.plan.choice import Choice
+from simulator.plan.plan import Plan
 from simulator.plan.system import Group, System
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Floats = NDArray[np.float64]
+Row = dict[str, str | float]
 
 #: the grid spans two decades on either side of the mean uplink rate
 _DECADES = 2.0
 _POINTS = 121
 _BISECTIONS = 60
+_MOST_GROUPS = 12
 METRICS = ("latency_s", "energy_j")
 
 
 def rate_sweep(system: System, plans: list[Plan]) -> dict[str, pa.Table]:
-    """Tables ``rate_sweep`` and ``rate_sweep_crossovers`` for the first group of a system."""
+    """Tables ``rate_sweep`` and ``rate_sweep_crossovers``."""
     import pyarrow as pa
 
-    group = system.groups[0]
+    sweep: list[Row] = []
+    crossovers: list[Row] = []
+    for g, group in enumerate(system.groups[:_MOST_GROUPS]):
+        curves, changes = _of_group(system, plans, g)
+        sweep += [{"group": group.name, **row} for row in curves]
+        crossovers += [{"group": group.name, **row} for row in changes]
+    return {
+        "rate_sweep": pa.Table.from_pylist(sweep, _schema("rate_sweep")),
+        "rate_sweep_crossovers": pa.Table.from_pylist(crossovers, _schema("rate_sweep_crossovers")),
+    }
+
+
+def _of_group(system: System, plans: list[Plan], g: int) -> tuple[list[Row], list[Row]]:
+    """Points of the curves of one group, and where its best policy changes."""
+    group = system.groups[g]
     mean = group.uplink.mean_rate_bps
     grid = np.geomspace(mean / 10**_DECADES, mean * 10**_DECADES, _POINTS)
-    policies = list(system.scenario.policies)
-    choices = [plan.choices[0] for plan in plans]
-    chooses = [policy.intent().objective if policy.intent().cut is None else "" for policy in policies]
+    choices = [plan.choices[g] for plan in plans]
+    intents = [policy.intent() for policy in system.scenario.policies]
+    objectives = [intent.objective if intent.cut is None else "" for intent in intents]
 
     def at(rate_bps: float) -> Floats:
         return np.array(
-            [_at(choice, group, objective, rate_bps) for choice, objective in zip(choices, chooses, strict=True)]
+            [_at(choice, group, objective, rate_bps) for choice, objective in zip(choices, objectives, strict=True)]
         )
 
     values = np.array([at(rate) for rate in grid])
     labels = [plan.policy for plan in plans]
-    sweep = {
-        "uplink_rate_bps": np.tile(grid, len(labels)),
-        "policy": [label for label in labels for _ in grid],
-        "latency_s": values[:, :, 0].T.ravel(),
-        "energy_j": values[:, :, 1].T.ravel(),
-    }
-    found: dict[str, list[str | float]] = {"metric": [], "rate_bps": [], "from_policy": [], "to_policy": []}
+    curves: list[Row] = [
+        {"uplink_rate_bps": float(rate), "policy": label, **dict(zip(METRICS, map(float, values[n, k]), strict=True))}
+        for k, label in enumerate(labels)
+        for n, rate in enumerate(grid)
+    ]
+    changes: list[Row] = []
     for m, metric in enumerate(METRICS):
         best = values[:, :, m].argmin(axis=1)
-        for k in np.flatnonzero(np.diff(best)):
-            before, after = int(best[k]), int(best[k + 1])
-            low, high = grid[k], grid[k + 1]
+        for n in np.flatnonzero(np.diff(best)):
+            before, after = int(best[n]), int(best[n + 1])
+            low, high = grid[n], grid[n + 1]
             for _ in range(_BISECTIONS):
                 middle = float(np.sqrt(low * high))
                 here = at(middle)[:, m]
                 low, high = (middle, high) if here[before] <= here[after] else (low, middle)
-            found["metric"].append(metric)
-            found["rate_bps"].append(float(high))
-            found["from_policy"].append(labels[before])
-            found["to_policy"].append(labels[after])
-    schema = pa.schema(
-        [("metric", pa.string()), ("rate_bps", pa.float64()), ("from_policy", pa.string()), ("to_policy", pa.string())]
-    )
-    return {"rate_sweep": pa.table(sweep), "rate_sweep_crossovers": pa.table(found, schema=schema)}
+            changes.append(
+                {
+                    "metric": metric,
+                    "rate_bps": float(high),
+                    "from_policy": labels[before],
+                    "to_policy": labels[after],
+                }
+            )
+    return curves, changes
+
+
+def _schema(table: str) -> pa.Schema:
+    import pyarrow as pa
+
+    text = ("group", "policy", "metric", "from_policy", "to_policy")
+    return pa.schema([(column, pa.string() if column in text else pa.float64()) for column in CURVE_COLUMNS[table]])
 
 
 def _at(choice: Choice, group: Group, objective: str, rate_bps: float) -> tuple[float, float]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Group as Lines
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from simulator.analysis.run import prepare
-from simulator.plan.plan import Choice, Plan
+from simulator.plan.choice import Choice
+from simulator.plan.plan import Plan
 from simulator.plan.system import Group, System
 from simulator.scenario.load import LoadedScenario
 from simulator.units import human
@@ -59,47 +61,78 @@ def _headline(group: Group, system: System) -> str:
     )
 
 
-def _kinds(system: System, plans: list[Plan]) -> Iterator[tuple[str, list[Plan]]]:
-    """Plans that share one table of candidates: equal input encoding, exits evaluated alike."""
-    kinds: dict[tuple[str, tuple[float, ...] | None], list[Plan]] = {}
+def _kinds(system: System, plans: list[Plan]) -> Iterator[tuple[str, list[tuple[Plan, str]]]]:
+    """Plans that share one table of candidates, because they evaluate the exits alike, each with its input encoding."""
+    kinds: dict[tuple[float, ...] | None, list[tuple[Plan, str]]] = {}
     for plan, policy in zip(plans, system.scenario.policies, strict=True):
         intent = policy.intent()
-        kinds.setdefault((intent.encoding, intent.thresholds), []).append(plan)
-    for (encoding, thresholds), members in kinds.items():
-        exits = "" if thresholds is None else ", early exits at " + " / ".join(f"{value:g}" for value in thresholds)
-        yield f"input sent as {encoding}{exits}", members
+        kinds.setdefault(intent.thresholds, []).append((plan, intent.encoding))
+    for thresholds, members in kinds.items():
+        values = () if thresholds is None else (f"{value:g}" for value in thresholds)
+        yield "candidates" if thresholds is None else "with early exits at " + " / ".join(values), members
 
 
-def _table(title: str, plans: list[Plan], g: int) -> Table:
-    choice = plans[0].choices[g]
-    takers: dict[int, list[str]] = {}
-    for plan in plans:
-        takers.setdefault(plan.choices[g].cut, []).append(plan.policy)
+def _table(title: str, plans: list[tuple[Plan, str]], g: int) -> Table:
+    """Every cut worth a look, the first one once for each encoding of the input."""
     view = Table(title=title, title_justify="left", title_style="italic", pad_edge=False, box=None, show_edge=False)
     for heading in _HEADINGS:
         view.add_column(heading, justify="left" if heading in ("cut after", "taken by") else "right", no_wrap=True)
-    for c, cells in enumerate(_rows(choice)):
-        names = ", ".join(takers.get(c, ()))
-        if choice.table.misfit[c]:
-            names = "does not fit"
-        view.add_row(choice.table.cuts[c].name, *cells, names, style="bold" if c in takers else None)
+    for encoding in dict.fromkeys(encoding for _, encoding in plans):
+        mine = [plan for plan, its in plans if its == encoding]
+        _add_row(view, mine[0].choices[g], 0, f"input as {encoding}", _takers(mine, g, 0))
+    everyone = [plan for plan, _ in plans]
+    choice = everyone[0].choices[g]
+    beaten = _beaten(choice)
+    for c in range(1, len(choice.table.cuts)):
+        takers = _takers(everyone, g, c)
+        if takers or not beaten[c]:
+            _add_row(view, choice, c, choice.table.cuts[c].name, takers)
+    view.caption = (
+        f"{int(beaten.sum())} cuts are left out: another needs no more device time, no more compute time in all, "
+        "and sends no more bytes"
+    )
+    view.caption_justify = "left"
     return view
 
 
-def _rows(choice: Choice) -> Iterator[list[str]]:
+def _takers(plans: list[Plan], g: int, cut: int) -> str:
+    return ", ".join(plan.policy for plan in plans if plan.choices[g].cut == cut)
+
+
+def _beaten(choice: Choice) -> NDArray[np.bool_]:
+    """For each cut after the first, whether an earlier look at device time, compute time and bytes settles it."""
+    table, shares = choice.table, choice.shares
+    device = table.device_s @ shares
+    costs = np.column_stack((device, device + table.edge_s @ shares, table.bytes_up @ shares))
+    fits = np.array([not reason for reason in table.misfit])
+    beaten = np.zeros(len(costs), dtype=bool)
+    for c in range(1, len(costs)):
+        others = fits.copy()
+        others[[0, c]] = False  # what the first cut sends depends on the encoding
+        no_worse = others & (costs <= costs[c]).all(axis=1)
+        # of cuts that cost the same the first one stays
+        beaten[c] = bool((no_worse & ((costs < costs[c]).any(axis=1) | (np.arange(len(costs)) < c))).any())
+    return beaten
+
+
+def _add_row(view: Table, choice: Choice, c: int, name: str, takers: str) -> None:
     table, prediction, shares = choice.table, choice.prediction, choice.shares
-    times = (table.device_s, prediction.uplink_s, table.edge_s, prediction.downlink_s, prediction.propagation_s)
-    device, uplink, edge, downlink, propagation = (prediction.expected(values, shares) for values in times)
-    sent = prediction.expected(table.bytes_up, shares)
-    latency = prediction.expected(prediction.latency_s, shares)
-    energy = prediction.expected(prediction.energy_j, shares)
-    for c in range(len(table.cuts)):
-        yield [
-            human(device[c], "time"),
-            human(sent[c], "size"),
-            *(human(values[c], "time") for values in (uplink, edge, downlink, propagation, latency)),
-            human(energy[c], "energy"),
-        ]
+    times = (
+        prediction.uplink_s,
+        table.edge_s,
+        prediction.downlink_s,
+        prediction.propagation_s,
+        prediction.latency_s,
+    )
+    view.add_row(
+        name,
+        human(float(table.device_s[c] @ shares), "time"),
+        human(float(table.bytes_up[c] @ shares), "size"),
+        *(human(float(values[c] @ shares), "time") for values in times),
+        human(float(prediction.energy_j[c] @ shares), "energy"),
+        takers if not table.misfit[c] else "does not fit",
+        style="bold" if takers else None,
+    )
 
 
 def _sentence(system: System, plan: Plan, k: int, g: int) -> str:
@@ -108,6 +141,8 @@ def _sentence(system: System, plan: Plan, k: int, g: int) -> str:
     cut = choice.table.cuts[choice.cut].name
     dimension = "time" if intent.objective == "latency" else "energy"
     predicted = human(float(choice.scores[choice.cut]), dimension)
+    if plan.online is not None:
+        return f"{plan.policy}: decides anew for each request; the least predicted latency is {predicted} at {cut}."
     if intent.cut is not None:
         return f"{plan.policy}: takes {cut} because it is told to; predicted {intent.objective} {predicted}."
     fits = np.array([not reason for reason in choice.table.misfit])

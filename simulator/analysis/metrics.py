@@ -76,7 +76,7 @@ class Summary:
 
 
 def summarise(
-    table: pa.Table,
+    requests: pa.Table | RequestColumns,
     facts: Mapping[tuple[str, str], RunFacts],
     *,
     warmup_s: float = 0.0,
@@ -87,8 +87,8 @@ def summarise(
 
     Parameters
     ----------
-    table : pyarrow.Table
-        Requests, columns as in requests.parquet.
+    requests : pyarrow.Table or RequestColumns
+        Columns as in requests.parquet.
     facts : mapping of (policy, group) to RunFacts
         ``group`` is ``""`` when the table has no column ``group``. Missing keys mean unknown.
     warmup_s, horizon_s : float
@@ -96,7 +96,7 @@ def summarise(
     batches : int
         Number of batches when there is one replication.
     """
-    columns = RequestColumns(table)
+    columns = requests if isinstance(requests, RequestColumns) else RequestColumns(requests)
     observed = {policy: observed_time_s(columns, policy, warmup_s, horizon_s) for policy in policy_names(columns)}
     rows: list[dict[str, Any]] = []
     cautions: dict[str, dict[str, None]] = {}

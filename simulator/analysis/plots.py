@@ -110,7 +110,7 @@ def figure_files(result: Result, file_format: str) -> Iterator[tuple[str, bytes]
         raise ResultError(Problem(f'"{file_format}" is not a format of figures', hint))
     for name in available(result):
         tables = figure_data(result, name)
-        yield f"{name}.{file_format}", _file_content(_module(result, name).draw(tables), file_format)
+        yield f"{name}.{file_format}", figure_content(_module(result, name).draw(tables), file_format)
         for stem, table in tables.items():
             yield f"{stem}.csv", to_csv(table.rows, table.columns)
 
@@ -158,7 +158,8 @@ def _module(result: Result, name: str) -> Any:
     return import_module(_MODULES[name])
 
 
-def _file_content(drawn: Figure, file_format: str) -> bytes:
+def figure_content(drawn: Figure, file_format: str) -> bytes:
+    """A figure as the bytes of its file."""
     from simulator.analysis.plots_style import saving
 
     # without dates and random identifiers, so that the same data give the same bytes

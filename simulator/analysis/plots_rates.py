@@ -1,6 +1,7 @@
 """Figure rate_sweep: latency and energy over the uplink rate, with the rates at which the best policy changes.
 
-The curves are predictions for a lone request (no queues), computed by the caller; the requests do not hold them.
+The curves are predictions for a lone request (no queues, no idle time between requests), computed by the caller; the
+requests do not hold them. Each group of a fleet has its own panels.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from simulator.analysis.result import Result
 
 #: column -> (first word of the metric in the crossover table, axis label, dimension)
-_PANELS = {"latency_s": ("latency", "Latency", "time"), "energy_j": ("energy", "Device energy", "energy")}
+_PANELS = {
+    "latency_s": ("latency", "Predicted latency", "time"),
+    "energy_j": ("energy", "Predicted device energy", "energy"),
+}
 
 
 def tables(result: Result) -> dict[str, DataTable]:
@@ -31,11 +35,10 @@ def tables(result: Result) -> dict[str, DataTable]:
 
 
 def draw(data: dict[str, DataTable]) -> Figure:
-    """The figure, from its tables."""
+    """The figure, from its tables: one row of panels for each group."""
     rows, crossovers = data["rate_sweep"].rows, data["rate_sweep_crossovers"].rows
     policies = list(dict.fromkeys(row["policy"] for row in rows))
-    rates = [row["uplink_rate_bps"] for row in rows]
-    rate_factor, rate_unit = style.scale_of(math.sqrt(min(rates) * max(rates)), "bit rate")
+    groups = list(dict.fromkeys(row["group"] for row in rows))
     handles: list[Any] = [Line2D([], [], **style.line_looks(number)) for number in range(len(policies))]
     labels = [style.short(policy) for policy in policies]
     if crossovers:
@@ -43,17 +46,38 @@ def draw(data: dict[str, DataTable]) -> Figure:
         labels.append("best policy changes")
     columns = 4 if max(map(len, labels)) <= 22 else 3
     with style.drawing():
-        figure = style.new_figure(style.PAGE_IN, 2.5 + 0.15 * style.legend_rows(labels, columns))
-        for axes, column in zip(figure.subplots(1, 2), _PANELS, strict=True):
-            metric, label, dimension = _PANELS[column]
-            factor, unit = _scale(rows, column, dimension)
-            _draw_curves(axes, rows, policies, column, rate_factor, factor)
-            changes = [row for row in crossovers if row["metric"].startswith(metric)]
-            _mark_crossovers(axes, rows, changes, column, rate_factor, factor)
-            axes.set_ylabel(f"{label} per request ({unit})")
-            axes.set_xlabel(f"Uplink rate ({rate_unit})")
+        height = 2.5 * len(groups) + 0.15 * style.legend_rows(labels, columns)
+        figure = style.new_figure(style.PAGE_IN, height)
+        panels = figure.subplots(len(groups), len(_PANELS), squeeze=False)
+        for pair, group in zip(panels, groups, strict=True):
+            curves = [row for row in rows if row["group"] == group]
+            changes = [row for row in crossovers if row["group"] == group]
+            for axes, column in zip(pair, _PANELS, strict=True):
+                _draw_panel(axes, curves, changes, policies, column)
+            if len(groups) > 1:
+                # above the rates of the crossovers
+                pair[0].set_title(group, loc="left", pad=24 if changes else 6)
         style.legend_below(figure, handles, labels, columns)
     return figure
+
+
+def _draw_panel(
+    axes: Axes,
+    rows: Sequence[Mapping[str, Any]],
+    crossovers: Sequence[Mapping[str, Any]],
+    policies: Sequence[str],
+    column: str,
+) -> None:
+    """Curves and crossovers of one metric and one group."""
+    metric, label, dimension = _PANELS[column]
+    rates = [row["uplink_rate_bps"] for row in rows]
+    rate_factor, rate_unit = style.scale_of(math.sqrt(min(rates) * max(rates)), "bit rate")
+    factor, unit = _scale(rows, column, dimension)
+    _draw_curves(axes, rows, policies, column, rate_factor, factor)
+    changes = [row for row in crossovers if row["metric"].startswith(metric)]
+    _mark_crossovers(axes, rows, changes, column, rate_factor, factor)
+    axes.set_ylabel(f"{label} ({unit})")
+    axes.set_xlabel(f"Uplink rate ({rate_unit})")
 
 
 def _draw_curves(
@@ -99,15 +123,20 @@ def _mark_crossovers(
         axes.axvline(x, color="#999999", linewidth=0.6, linestyle=":")
         axes.plot([x], [y], **_crossover_mark())
         axes.annotate(
-            f"{x:.3g}",
+            _plain(x),
             (x, 1.0),
             (0, 2),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            rotation=45,
-            rotation_mode="anchor",
+            ha="center",
+            rotation=90,
             fontsize=6,
         )
+
+
+def _plain(value: float) -> str:
+    """At least three significant digits, never an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _span(rows: Sequence[Mapping[str, Any]], column: str) -> tuple[float, float]:

@@ -221,7 +221,7 @@ def _files(result: Result) -> Text:
     figures = sorted(path.name for path in (folder / "figures").glob("*") if path.suffix in (".svg", ".pdf", ".png"))
     lines = [f"Written to {folder}/: " + ", ".join(names)]
     if figures:
-        lines.append("Figures in figures/: " + ", ".join(figures))
+        lines.append(f"Figures in {folder}/figures/: " + ", ".join(figures))
     return Text("\n".join(lines))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.analysis.energy import attribute
+from simulator.analysis.outcome import outcome
 from simulator.engines.base import COMPLETED, REASON_NAMES, STATUS_NAMES, TURNED_BACK, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
@@ -78,9 +78,8 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
     first_service = np.where(on_device, log.device_end_s - log.device_start_s, 0.0)
     second_wait = np.where(turned_back, log.fallback_start_s - (reach_edge + propagation), 0.0)
     second_service = np.where(turned_back, log.fallback_end_s - log.fallback_start_s, 0.0)
-    latency = log.finish_s - workload.arrival_s
-    deadline = np.array([np.nan if m.workload.deadline is None else m.workload.deadline for m in system.groups])[group]
-    energy = attribute(system, plan, workload, log)
+    judged = outcome(system, plan, workload, log, replication)
+    energy = judged.energy
 
     columns: dict[str, Any] = {
         "policy": _constant(plan.policy, workload.size),
@@ -96,9 +95,9 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "reason": _named(log.reason, list(REASON_NAMES)),
         "arrival_s": workload.arrival_s,
         "finish_s": _missing(log.finish_s),
-        "latency_s": _missing(latency),
-        "deadline_s": _missing(deadline),
-        "deadline_met": pa.array(completed & (latency <= deadline), mask=np.isnan(deadline)),
+        "latency_s": _missing(judged.latency_s),
+        "deadline_s": _missing(judged.deadline_s),
+        "deadline_met": _true(judged.deadline_met),
         "partition": _named(log.row, list(plan.partition)),
         "exit": _named(log.row, list(plan.exit)),
         "device_wait_s": _stage(first_wait + second_wait, on_device | turned_back),
@@ -110,13 +109,13 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "downlink_wait_s": _stage(log.downlink_start_s - log.edge_end_s, served),
         "downlink_service_s": _stage(log.downlink_end_s - log.downlink_start_s, served),
         "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),
-        "bytes_up": plan.bits_up[log.row] / 8,
+        "bytes_up": judged.bytes_up,
         "bytes_down": np.where(turned_back, 0.0, plan.bits_down[log.row] / 8),
         "energy_compute_j": energy.compute_j,
         "energy_radio_j": energy.radio_j,
         "energy_idle_j": energy.idle_j,
         "energy_j": energy.total_j,
-        "correct": _correct(system, plan, workload, group, completed),
+        "correct": _true(judged.correct),
     }
     return pa.table(columns)
 
@@ -126,6 +125,13 @@ def _missing(values: Floats) -> Any:
     import pyarrow as pa
 
     return pa.array(values, mask=np.isnan(values))
+
+
+def _true(values: Floats) -> Any:
+    """A column of truth values from 1, 0 and NaN."""
+    import pyarrow as pa
+
+    return pa.array(values == 1.0, mask=np.isnan(values))
 
 
 def _stage(values: Floats, present: NDArray[np.bool_]) -> Any:
@@ -144,27 +150,3 @@ def _named(codes: NDArray[Any], names: list[str]) -> Any:
 
 def _constant(name: str, size: int) -> Any:
     return _named(np.zeros(size, dtype=np.int32), [name])
-
-
-def _correct(
-    system: System,
-    plan: Plan,
-    workload: Workload,
-    group: NDArray[np.int32],
-    completed: NDArray[np.bool_],
-) -> Any:
-    """Whether the answer is right: null without sample records and for requests without an answer."""
-    import pyarrow as pa
-
-    correct = np.zeros(workload.size, dtype=bool)
-    known = np.zeros(workload.size, dtype=bool)
-    for g, member in enumerate(system.groups):
-        if member.samples is None:
-            continue
-        mine = (group == g) & completed
-        taken = plan.choices[g].taken
-        sample = workload.sample[mine]
-        way = np.full(sample.size, member.samples.exits) if taken is None else taken[sample]
-        correct[mine] = member.samples.correct[sample, way]
-        known[mine] = True
-    return pa.array(correct, mask=~known)

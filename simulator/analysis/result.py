@@ -32,8 +32,8 @@ DATA_FILES = ("requests.parquet", "summary.csv", "differences.csv")
 #: tables that figures are drawn from and that the requests do not hold, with their columns
 CURVE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "rate_sweep": ("uplink_rate_bps", "policy", "latency_s", "energy_j"),
-        "rate_sweep_crossovers": ("metric", "rate_bps", "from_policy", "to_policy"),
+        "rate_sweep": ("group", "uplink_rate_bps", "policy", "latency_s", "energy_j"),
+        "rate_sweep_crossovers": ("group", "metric", "rate_bps", "from_policy", "to_policy"),
     }
 )
 

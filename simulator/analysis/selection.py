@@ -19,12 +19,27 @@ from simulator.analysis.statistics import FloatArray, IntArray
 
 
 class RequestColumns:
-    """Columns of a requests table as numpy arrays, each converted once and only when asked for."""
+    """Columns of a requests table as numpy arrays, each converted once and only when asked for.
 
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
-        self._floats: dict[str, FloatArray] = {}
-        self._codes: dict[str, tuple[IntArray, list[str]]] = {}
+    Parameters
+    ----------
+    table : pyarrow.Table or None
+        None where every column that will be asked for is given as an array.
+    floats : dict
+        Numeric columns that are arrays already.
+    codes : dict
+        Text columns, as numbers and the values that they stand for.
+    """
+
+    def __init__(
+        self,
+        table: pa.Table | None,
+        floats: dict[str, FloatArray] | None = None,
+        codes: dict[str, tuple[IntArray, list[str]]] | None = None,
+    ) -> None:
+        self._table = pa.table({}) if table is None else table
+        self._floats = {} if floats is None else floats
+        self._codes = {} if codes is None else codes
 
     def floats(self, name: str) -> FloatArray:
         """A numeric or boolean column as float64; missing values as NaN."""
@@ -46,7 +61,7 @@ class RequestColumns:
     @cached_property
     def has_groups(self) -> bool:
         """Whether the fleet has more than one group."""
-        return "group" in self._table.column_names
+        return "group" in self._codes or "group" in self._table.column_names
 
     def is_value(self, name: str, value: str) -> npt.NDArray[np.bool_]:
         """Which rows of a text column hold a value."""

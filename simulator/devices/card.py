@@ -2,7 +2,7 @@
 
 A card names its compute model (`roofline`, `measured`, or one added by a plugin); this module adds memory, power and
 the way of reading it from ``profiles/devices``. Memory taken by an operating system, a runtime or workspaces of a
-convolution is not subtracted. Batching and background load of servers are not part of a card yet.
+convolution is not subtracted. How a server queues is the scenario's business.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator import paths
+from simulator.devices.batching import BatchCurve
 from simulator.devices.roofline import PROFILE_ELEMENT_BYTES
 from simulator.devices.sourced import Sourced, read_card
 from simulator.profiling.model import ModelProfile
@@ -63,6 +64,9 @@ class Card(BaseModel):
     active_power: Sourced[Power] = Field(description="Power of the whole machine while computing, idle part included.")
     parallel: Sourced[Annotated[int, Field(ge=1, le=4096, strict=True)]] | None = Field(
         None, alias="workers", description="Inferences that run at the same time, each at full speed; 1 if left out."
+    )
+    batching: BatchCurve | None = Field(
+        None, description="How the time of a batch grows with its size; without it the server takes no batches."
     )
     variability: Variability | None = Field(None, description="Run-to-run variation; none if left out.")
 

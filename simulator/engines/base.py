@@ -13,6 +13,10 @@ All requests of a batch complete at the same instant.
 **A full queue.** A request that reaches the edge while ``queue_limit`` requests wait there is dropped, or turns back
 and finishes on its device.
 
+**A radio that wakes.** A transfer of at least one bit starts when its link takes the request; bits flow after the
+promotion that the time since the radio's last transfer asks for (`simulator.physics.rrc`). Both directions of a device
+share its radio.
+
 **Arithmetic.** An end is ``now + service``, an arrival at the far side ``now + propagation``, a time-out ``joined +
 max_wait_s``, in double precision. The service of a batch is the sum of its requests' times in queue order, divided by
 their number, times the batch factor.
@@ -35,6 +39,9 @@ NO_REASON, QUEUE_FULL, TURNED_BACK = 0, 1, 2
 REASON_NAMES = ("", "edge queue full", "edge queue full, finished on the device")
 
 Instants = NDArray[np.float64]
+
+#: doubles in a page of memory, and by how many the columns of a log are shifted against it
+_PAGE, _STAGGER = 512, 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +68,8 @@ class RequestLog:
         Start and end of sending the answer.
     fallback_start_s, fallback_end_s : array of float
         Start and end of the rest on the device processor, after a full queue.
+    uplink_wake_s, downlink_wake_s : array of float
+        Part of the time on the link that the radio spent waking, before any bit could flow.
     finish_s : array of float
         Instant at which the answer is on the device.
     """
@@ -79,19 +88,32 @@ class RequestLog:
     downlink_end_s: Instants
     fallback_start_s: Instants
     fallback_end_s: Instants
+    uplink_wake_s: Instants
+    downlink_wake_s: Instants
     finish_s: Instants
 
     @classmethod
-    def empty(cls, rows: NDArray[np.int32], fallback: bool) -> RequestLog:
-        """A log in which nothing has happened yet; ``fallback`` says whether a request may turn back."""
-        codes = ("row", "status", "reason", "batch")
-        unused = () if fallback else ("fallback_start_s", "fallback_end_s")
-        instants = {
-            # a column that stays empty is one number seen many times
-            field.name: np.broadcast_to(np.nan, rows.size) if field.name in unused else np.full(rows.size, np.nan)
-            for field in fields(cls)
-            if field.name not in codes
-        }
+    def empty(cls, rows: NDArray[np.int32], fallback: bool, wakes: bool) -> RequestLog:
+        """A log in which nothing has happened yet.
+
+        Parameters
+        ----------
+        rows : array of int32
+            Row of the plan's option table that each request takes.
+        fallback, wakes : bool
+            Whether a request may turn back, whether a radio may have to wake.
+        """
+        names = [field.name for field in fields(cls) if field.name not in ("row", "status", "reason", "batch")]
+        unused = [] if fallback else ["fallback_start_s", "fallback_end_s"]
+        unused += [] if wakes else ["uplink_wake_s", "downlink_wake_s"]
+        used = [name for name in names if name not in unused]
+        # one block, with the columns a few cache lines apart modulo the page: columns that all begin on a page border
+        # would fight for the same lines of the cache, and a run would take half as long again
+        stride = rows.size + (_STAGGER - rows.size) % _PAGE
+        block = np.full(stride * len(used), np.nan)
+        instants = {name: block[k * stride : k * stride + rows.size] for k, name in enumerate(used)}
+        # a column that stays empty is one number seen many times
+        instants |= {name: np.broadcast_to(np.nan, rows.size) for name in unused}
         return cls(
             row=rows,
             status=np.full(rows.size, CENSORED, dtype=np.int8),

@@ -6,10 +6,11 @@ readable engine starts at once and needs a hundred times longer for a request. B
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simulator.engines.base import RequestLog
+from simulator.errors import Problem, ScenarioError
 from simulator.plan.plan import Plan
 from simulator.workload import Workload
 
@@ -20,7 +21,7 @@ ENGINES = ("auto", "reference", "fast")
 START_IN_REQUESTS = {True: 60_000, False: 700_000}
 
 
-def choose(wanted: str, requests: int) -> tuple[str, Engine]:
+def choose(wanted: str, requests: int, plans: Sequence[Plan]) -> tuple[str, Engine]:
     """Name and function of the engine that runs.
 
     Parameters
@@ -28,7 +29,20 @@ def choose(wanted: str, requests: int) -> tuple[str, Engine]:
     wanted : {"auto", "reference", "fast"}
     requests : int
         Requests over all policies and replications.
+    plans : sequence of Plan
+        What is to run.
+
+    Raises
+    ------
+    ScenarioError
+        When the fast engine is asked for what only the reference engine runs.
     """
+    only_reference = [plan.policy for plan in plans if plan.online is not None]
+    if only_reference and wanted == "fast":
+        message = f"the fast engine cannot run {', '.join(only_reference)}: decided in Python for each request"
+        raise ScenarioError(Problem(message, "use --engine reference, or auto"))
+    if only_reference:
+        wanted = "reference"
     if wanted == "auto":
         wanted = "fast" if requests > START_IN_REQUESTS[_is_compiled()] else "reference"
     if wanted == "fast":

@@ -12,132 +12,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.engines.queues import NOBODY, drop_first, leave_queue, pop_urgent, push, push_urgent, queue_up
 from simulator.physics.link import transfer_s
-
-Ints = NDArray[Any]
-Floats = NDArray[np.float64]
+from simulator.physics.rrc import wake_s
 
 #: what a request's next completion is
 DEVICE_END, UPLINK_END, REACH_EDGE, EDGE_END, DOWNLINK_END, TURN_BACK, FALLBACK_END = range(7)
-NOBODY = -1
 COMPLETED, DROPPED, QUEUE_FULL, TURNED_BACK = 0, 1, 1, 2
-
-
-def push(times: Floats, requests: Ints, size: int, instant: float, request: int) -> None:
-    """Put (instant, request) into a binary heap of ``size`` entries; there must be room for one more."""
-    k = size
-    while k > 0:
-        parent = (k - 1) >> 1
-        if times[parent] < instant or (times[parent] == instant and requests[parent] < request):
-            break
-        times[k] = times[parent]
-        requests[k] = requests[parent]
-        k = parent
-    times[k] = instant
-    requests[k] = request
-
-
-def sink(times: Floats, requests: Ints, size: int, instant: float, request: int) -> None:
-    """Put (instant, request) in the place of the first entry of a heap of ``size`` entries and restore its order."""
-    k = 0
-    while True:
-        child = 2 * k + 1
-        if child >= size:
-            break
-        other = child + 1
-        if other < size and (
-            times[other] < times[child] or (times[other] == times[child] and requests[other] < requests[child])
-        ):
-            child = other
-        if instant < times[child] or (instant == times[child] and request < requests[child]):
-            break
-        times[k] = times[child]
-        requests[k] = requests[child]
-        k = child
-    times[k] = instant
-    requests[k] = request
-
-
-def drop_first(times: Floats, requests: Ints, size: int) -> None:
-    """Take the first entry out of a binary heap of ``size`` entries."""
-    sink(times, requests, size - 1, times[size - 1], requests[size - 1])
-
-
-def queue_up(head: Ints, tail: Ints, follower: Ints, joined: Floats, station: int, request: int, now: float) -> None:
-    """Append a request to a first-come queue; of those that join at one instant the smaller number goes first."""
-    joined[request] = now
-    follower[request] = NOBODY
-    last = tail[station]
-    if last == NOBODY:
-        head[station] = request
-        tail[station] = request
-    elif joined[last] < now or last < request:
-        follower[last] = request
-        tail[station] = request
-    else:
-        before = NOBODY
-        here = head[station]
-        while joined[here] < now or here < request:
-            before = here
-            here = follower[here]
-        follower[request] = here
-        if before == NOBODY:
-            head[station] = request
-        else:
-            follower[before] = request
-
-
-def leave_queue(head: Ints, tail: Ints, follower: Ints, station: int) -> int:
-    """Take the first request out of a first-come queue."""
-    request = int(head[station])
-    head[station] = follower[request]
-    if head[station] == NOBODY:
-        tail[station] = NOBODY
-    return request
-
-
-def more_urgent(urgency: Floats, joined: Floats, a: int, b: int) -> bool:
-    """Whether request ``a`` goes before ``b`` in the queue of the edge server."""
-    if urgency[a] != urgency[b]:
-        return bool(urgency[a] < urgency[b])
-    if joined[a] != joined[b]:
-        return bool(joined[a] < joined[b])
-    return a < b
-
-
-def push_urgent(queue: Ints, size: int, urgency: Floats, joined: Floats, request: int) -> None:
-    """Put a request into the edge server's heap of ``size`` entries."""
-    k = size
-    while k > 0:
-        parent = (k - 1) >> 1
-        if more_urgent(urgency, joined, queue[parent], request):
-            break
-        queue[k] = queue[parent]
-        k = parent
-    queue[k] = request
-
-
-def pop_urgent(queue: Ints, size: int, urgency: Floats, joined: Floats) -> int:
-    """Take the most urgent request out of the edge server's heap of ``size`` entries."""
-    first = int(queue[0])
-    last = size - 1
-    request = queue[last]
-    k = 0
-    while True:
-        child = 2 * k + 1
-        if child >= last:
-            break
-        other = child + 1
-        if other < last and more_urgent(urgency, joined, queue[other], queue[child]):
-            child = other
-        if more_urgent(urgency, joined, request, queue[child]):
-            break
-        queue[k] = queue[child]
-        k = child
-    queue[k] = request
-    return first
 
 
 def transfer_over(channels: Any, channel: int, now: float, bits: float) -> float:
@@ -149,11 +31,33 @@ def transfer_over(channels: Any, channel: int, now: float, bits: float) -> float
     return transfer_s(now, bits, edges_s[a : b + 1], rates_bps[a:b], cumulative_bits[a : b + 1])
 
 
+def wake_of(radios: Any, device: int, quiet_s: float) -> float:
+    """`wake_s` of the radio of a device; `engines.fast` has laid those of all groups end to end."""
+    group_of, first, last, ends_s, delays_s = radios
+    a, b = first[group_of[device]], last[group_of[device]]
+    return wake_s(quiet_s, ends_s[a:b], delays_s[a : b + 1])
+
+
+def transfer_end(
+    now: float, bits: float, device: int, channels: Any, channel: int, radios: Any, quiet_since: Any, wakes: bool
+) -> tuple[float, float]:
+    """Promotion delay and end of a transfer that starts now; keeps the radio of the device awake until then."""
+    delay = 0.0
+    begin = now
+    if wakes and bits > 0:
+        delay = wake_of(radios, device, now - quiet_since[device])
+        begin = now + delay
+    end = begin + transfer_over(channels, channel, begin, bits)
+    if bits > 0:
+        quiet_since[device] = max(quiet_since[device], end)
+    return delay, end
+
+
 def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: Any, serving: Any, log: Any) -> None:
     """Run one policy over one workload; see `engines.fast.run` for what the tuples hold."""
     arrival_s, device, row, device_factor, edge_factor, urgency, urgent_first = requests
     device_s, bits_up, edge_s, bits_down, fallback_s, on_device, offloaded = options
-    channel_of, propagation_s, horizon_s = system
+    uplink_of, downlink_of, propagation_s, horizon_s, wakes, radios = system
     workers, max_batch, max_wait_s, queue_limit, fallback, batch_factor = serving
     (
         status,
@@ -169,10 +73,13 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
         downlink_end,
         fallback_start,
         fallback_end,
+        uplink_wake,
+        downlink_wake,
         finish,
     ) = log
     count = arrival_s.size
-    devices = channel_of.size
+    devices = uplink_of.size
+    quiet_since = np.full(devices, -np.inf)
     edge = 2 * devices
     stations = 3 * devices + 1
 
@@ -275,11 +182,19 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
             elif station < edge:
                 uplink_start[request] = now
                 stage[request] = UPLINK_END
-                ends = now + transfer_over(uplinks, channel_of[device[request]], now, bits_up[row[request]])
+                here = device[request]
+                bits = bits_up[row[request]]
+                delay, ends = transfer_end(now, bits, here, uplinks, uplink_of[here], radios, quiet_since, wakes)
+                if wakes:
+                    uplink_wake[request] = delay
             else:
                 downlink_start[request] = now
                 stage[request] = DOWNLINK_END
-                ends = now + transfer_over(downlinks, channel_of[device[request]], now, bits_down[row[request]])
+                here = device[request]
+                bits = bits_down[row[request]]
+                delay, ends = transfer_end(now, bits, here, downlinks, downlink_of[here], radios, quiet_since, wakes)
+                if wakes:
+                    downlink_wake[request] = delay
             if size == times.size:
                 times = np.concatenate((times, np.empty(size)))
                 owners = np.concatenate((owners, np.empty(size, dtype=np.int64)))

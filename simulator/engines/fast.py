@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.engines import compiled, tandem
+from simulator.engines import compiled, queues, tandem
 from simulator.engines.base import RequestLog
-from simulator.physics import link
+from simulator.physics import link, rrc
 from simulator.physics.link import Channel
 from simulator.plan.plan import Plan
 from simulator.workload import Workload
@@ -27,15 +27,19 @@ _HELPERS = (
     link.segment_at,
     link.segment_reaching,
     link.transfer_s,
-    compiled.push,
-    compiled.sink,
-    compiled.drop_first,
-    compiled.queue_up,
-    compiled.leave_queue,
-    compiled.more_urgent,
-    compiled.push_urgent,
-    compiled.pop_urgent,
+    rrc.stage_after,
+    rrc.wake_s,
+    queues.push,
+    queues.sink,
+    queues.drop_first,
+    queues.queue_up,
+    queues.leave_queue,
+    queues.more_urgent,
+    queues.push_urgent,
+    queues.pop_urgent,
     compiled.transfer_over,
+    compiled.wake_of,
+    compiled.transfer_end,
     compiled.simulate,
     tandem.front,
     tandem.back,
@@ -51,7 +55,7 @@ def _loops() -> tuple[Callable[..., None], Callable[..., bool]]:
 
     for helper in _HELPERS:
         register_jitable(helper)
-    sources = "".join(inspect.getsource(module) for module in (link, compiled, tandem))
+    sources = "".join(inspect.getsource(module) for module in (link, rrc, queues, compiled, tandem))
     fingerprint = int(hashlib.sha256(sources.encode()).hexdigest()[:12], 16)
     simulate, in_tandem = compiled.simulate, tandem.tandem
 
@@ -84,11 +88,11 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
     rows = plan.rows(workload)
     serving = plan.serving
     run_events, run_tandem = _loops()
-    if serving.plain and plan.order == "arrival" and _one_entry(plan, workload, rows):
-        log = RequestLog.empty(rows, serving.fallback)
+    if serving.plain and plan.order == "arrival" and not plan.wakes and _one_entry(plan, workload, rows):
+        log = RequestLog.empty(rows, serving.fallback, plan.wakes)
         if run_tandem(*_arguments(plan, workload, log)):
             return log
-    log = RequestLog.empty(rows, serving.fallback)
+    log = RequestLog.empty(rows, serving.fallback, plan.wakes)
     run_events(*_arguments(plan, workload, log))
     return log
 
@@ -123,7 +127,14 @@ def _arguments(plan: Plan, workload: Workload, log: RequestLog) -> tuple[tuple[A
         plan.on_device,
         plan.offloaded,
     )
-    system = (plan.group_of, plan.propagation_s[plan.group_of], plan.horizon_s)
+    system = (
+        plan.uplink_of,
+        plan.downlink_of,
+        plan.propagation_s[plan.group_of],
+        plan.horizon_s,
+        plan.wakes,
+        _radios(plan),
+    )
     rules = (
         serving.workers,
         serving.max_batch,
@@ -146,9 +157,19 @@ def _arguments(plan: Plan, workload: Workload, log: RequestLog) -> tuple[tuple[A
         log.downlink_end_s,
         log.fallback_start_s if serving.fallback else unused,
         log.fallback_end_s if serving.fallback else unused,
+        log.uplink_wake_s if plan.wakes else unused,
+        log.downlink_wake_s if plan.wakes else unused,
         log.finish_s,
     )
-    return requests, options, system, _end_to_end(plan.uplink), _end_to_end(plan.downlink), rules, instants
+    return (
+        requests,
+        options,
+        system,
+        _end_to_end(plan.uplink),
+        _end_to_end(plan.downlink),
+        rules,
+        instants,
+    )
 
 
 def _end_to_end(channels: tuple[Channel, ...]) -> tuple[np.ndarray, ...]:
@@ -165,3 +186,11 @@ def _end_to_end(channels: tuple[Channel, ...]) -> tuple[np.ndarray, ...]:
         np.concatenate([np.append(channel.rates_bps, np.nan) for channel in channels]),
         np.concatenate([channel.cumulative_bits for channel in channels]),
     )
+
+
+def _radios(plan: Plan) -> tuple[np.ndarray, ...]:
+    """Group of each device, and the radio states of the groups end to end: first and last stage, ends, delays."""
+    lengths = np.array([ends.size for ends in plan.tail_ends_s])
+    first = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths + 1)[:-1]))
+    ends = np.concatenate([np.append(ends, np.inf) for ends in plan.tail_ends_s])
+    return plan.group_of, first, first + lengths, ends, np.concatenate(plan.wake_delays_s)

@@ -6,17 +6,22 @@ and a generator for each stage. Starts need no events: they happen when nothing 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
+import numpy as np
 import simpy
+from numpy.typing import NDArray
 from simpy.events import Event
 
 from simulator.engines.base import COMPLETED, DROPPED, QUEUE_FULL, TURNED_BACK, RequestLog
 from simulator.engines.stations import EdgeServer, Station
 from simulator.physics.link import Channel, transfer_s
+from simulator.physics.rrc import wake_s
 from simulator.plan.plan import Plan
+from simulator.policies.online import Observation, OnlinePolicy
 from simulator.workload import Workload
 
 #: added to the request number of a decision, so that it comes after every completion of its instant
@@ -52,8 +57,11 @@ class Run:
     def __init__(self, plan: Plan, workload: Workload) -> None:
         rows = plan.rows(workload)
         self.agenda = Agenda()
+        self.plan = plan
+        self.factors = workload.device_factor, workload.edge_factor
+        self.sample = workload.sample
         self.horizon_s = plan.horizon_s
-        self.log = RequestLog.empty(rows, plan.serving.fallback)
+        self.log = RequestLog.empty(rows, plan.serving.fallback, plan.wakes)
         self.arrival_s = workload.arrival_s.tolist()
         self.device = workload.device.tolist()
         self.device_s = (plan.device_s[rows] * workload.device_factor).tolist()
@@ -62,14 +70,17 @@ class Run:
         self.bits_up, self.bits_down = plan.bits_up[rows].tolist(), plan.bits_down[rows].tolist()
         self.on_device, self.offloaded = plan.on_device[rows].tolist(), plan.offloaded[rows].tolist()
         group_of = plan.group_of.tolist()
-        self.uplink = [_lists(plan.uplink[g]) for g in group_of]
-        self.downlink = [_lists(plan.downlink[g]) for g in group_of]
+        self.uplink = [_lists(plan.uplink[k]) for k in plan.uplink_of.tolist()]
+        self.downlink = [_lists(plan.downlink[k]) for k in plan.downlink_of.tolist()]
         self.propagation_s = plan.propagation_s[plan.group_of].tolist()
         devices = len(group_of)
         self.processors = [Station(d, self.begin_device) for d in range(devices)]
         self.uplinks = [Station(devices + d, self.begin_uplink) for d in range(devices)]
         self.edge = EdgeServer(2 * devices, plan.serving, plan.urgency(workload).tolist(), self.begin_edge)
         self.downlinks = [Station(2 * devices + 1 + d, self.begin_downlink) for d in range(devices)]
+        self.wakes = plan.wakes
+        self.quiet_since_s = [-math.inf] * devices
+        self.radio = [(plan.tail_ends_s[g].tolist(), plan.wake_delays_s[g].tolist()) for g in group_of]
         self.turned_back: set[int] = set()
         self.due: list[tuple[int, Station]] = []
         self.on_arrival: Callbacks = [self.arrive]
@@ -117,8 +128,31 @@ class Run:
         following = request + 1
         if following < len(self.arrival_s):
             self.agenda.at(self.arrival_s[following], _DECISION + following, following, self.on_arrival)
+        if self.plan.online is not None:
+            self.decide(self.plan.online, request)
         device = self.device[request]
         self.join(self.processors[device] if self.on_device[request] else self.uplinks[device], request)
+
+    def decide(self, policy: OnlinePolicy, request: int) -> None:
+        """Let a policy written in Python decide, and take the option that it names."""
+        plan, now, device = self.plan, self.agenda.now, self.device[request]
+        group = int(plan.group_of[device])
+        seen = Observation(
+            now_s=now,
+            device=device,
+            uplink_rate_bps=plan.uplink[int(plan.uplink_of[device])].rate_at_bps(now),
+            waiting_device=len(self.processors[device].waiting),
+            waiting_uplink=len(self.uplinks[device].waiting),
+            waiting_edge=len(self.edge.queue),
+        )
+        row = plan.row_at(group, policy.decide(seen), int(self.sample[request]))
+        on_device, on_edge = self.factors
+        self.log.row[request] = row
+        self.device_s[request] = float(plan.device_s[row] * on_device[request])
+        self.fallback_s[request] = float(plan.fallback_s[row] * on_device[request])
+        self.edge_s[request] = float(plan.edge_s[row] * on_edge[request])
+        self.bits_up[request], self.bits_down[request] = float(plan.bits_up[row]), float(plan.bits_down[row])
+        self.on_device[request], self.offloaded[request] = bool(plan.on_device[row]), bool(plan.offloaded[row])
 
     def begin_device(self, request: int) -> None:
         """The device processor takes a request, for the first time or for the rest after a full queue."""
@@ -149,10 +183,27 @@ class Run:
 
     def begin_uplink(self, request: int) -> None:
         """The device starts to send."""
+        device = self.device[request]
+        self.log.uplink_start_s[request] = self.agenda.now
+        begin = self.wake(device, request, self.bits_up[request], self.log.uplink_wake_s)
+        end = begin + transfer_s(begin, self.bits_up[request], *self.uplink[device])
+        self.keep_awake(device, self.bits_up[request], end)
+        self.agenda.at(end, request, request, self.on_uplink_end)
+
+    def wake(self, device: int, request: int, bits: float, log: NDArray[np.float64]) -> float:
+        """Instant at which bits can flow: now, or after the promotion of a radio that sleeps."""
         now = self.agenda.now
-        self.log.uplink_start_s[request] = now
-        duration = transfer_s(now, self.bits_up[request], *self.uplink[self.device[request]])
-        self.agenda.at(now + duration, request, request, self.on_uplink_end)
+        if not self.wakes:
+            return now
+        ends_s, delays_s = self.radio[device]
+        delay = wake_s(now - self.quiet_since_s[device], ends_s, delays_s) if bits > 0 else 0.0
+        log[request] = delay
+        return now + delay
+
+    def keep_awake(self, device: int, bits: float, end_s: float) -> None:
+        """The radio is not quiet before the end of this transfer."""
+        if self.wakes and bits > 0:
+            self.quiet_since_s[device] = max(self.quiet_since_s[device], end_s)
 
     def end_uplink(self, moment: Moment) -> None:
         """The last bit has left the device."""
@@ -214,10 +265,12 @@ class Run:
 
     def begin_downlink(self, request: int) -> None:
         """The answer starts on its way."""
-        now = self.agenda.now
-        self.log.downlink_start_s[request] = now
-        duration = transfer_s(now, self.bits_down[request], *self.downlink[self.device[request]])
-        self.agenda.at(now + duration, request, request, self.on_downlink_end)
+        device = self.device[request]
+        self.log.downlink_start_s[request] = self.agenda.now
+        begin = self.wake(device, request, self.bits_down[request], self.log.downlink_wake_s)
+        end = begin + transfer_s(begin, self.bits_down[request], *self.downlink[device])
+        self.keep_awake(device, self.bits_down[request], end)
+        self.agenda.at(end, request, request, self.on_downlink_end)
 
     def end_downlink(self, moment: Moment) -> None:
         """The last bit of the answer has left the server."""

@@ -1,9 +1,10 @@
 """A shorter way through the common case, in the subset of Python that numba compiles.
 
-Where the edge server is a plain first-come queue (no batches, no limit, nobody turns back), device processor and
-uplink form a tandem of single servers, whose instants follow from the previous request of the same device (Lindley
-1952), and several workers take requests in the order in which they reach the edge (Kiefer and Wolfowitz 1955). No
-event list is needed: a merge of the devices' streams and a heap as long as the number of workers do.
+Where the edge server is a plain first-come queue (no batches, no limit, nobody turns back) and no radio sleeps, device
+processor and uplink form a tandem of single servers, whose instants follow from the previous request of the same
+device (Lindley 1952), and several workers take requests in the order in which they reach the edge (Kiefer and
+Wolfowitz 1955). No event list is needed: a merge of the devices' streams and a heap as long as the number of workers
+do.
 
 The order of events is that of `engines.base`: within a device requests keep their order, at the edge they go by
 (instant, request number), and completions leave the heap in that order too. The one case in which this differs is an
@@ -17,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.engines.compiled import COMPLETED, NOBODY, drop_first, push, sink, transfer_over
+from simulator.engines.compiled import COMPLETED, transfer_over
+from simulator.engines.queues import NOBODY, drop_first, push, sink
 
 
 def front(requests: Any, options: Any, system: Any, uplinks: Any, log: Any, streams: Any) -> None:
@@ -28,11 +30,11 @@ def front(requests: Any, options: Any, system: Any, uplinks: Any, log: Any, stre
     """
     arrival_s, device, row, device_factor = requests[0], requests[1], requests[2], requests[3]
     device_s, bits_up, on_device, offloaded = options[0], options[1], options[5], options[6]
-    channel_of, propagation_s, horizon_s = system
+    uplink_of, propagation_s, horizon_s = system[0], system[2], system[3]
     status, device_start, device_end = log[0], log[3], log[4]
-    uplink_start, uplink_end, finish = log[5], log[6], log[13]
+    uplink_start, uplink_end, finish = log[5], log[6], log[15]
     reach_s, follower, first = streams
-    devices = channel_of.size
+    devices = uplink_of.size
     processor_free = np.zeros(devices)
     uplink_free = np.zeros(devices)
     last = np.full(devices, NOBODY, dtype=np.int32)
@@ -60,7 +62,7 @@ def front(requests: Any, options: Any, system: Any, uplinks: Any, log: Any, stre
         if now > horizon_s:
             continue
         uplink_start[request] = now
-        now = now + transfer_over(uplinks, channel_of[d], now, bits_up[r])
+        now = now + transfer_over(uplinks, uplink_of[d], now, bits_up[r])
         uplink_free[d] = now
         if now > horizon_s:
             continue
@@ -78,14 +80,14 @@ def back(request: int, requests: Any, options: Any, system: Any, downlinks: Any,
     """The answer's way from the edge to the device, once the edge has completed the request."""
     device, row = requests[1], requests[2]
     bits_down = options[3]
-    channel_of, propagation_s, horizon_s = system
-    status, edge_end, downlink_start, downlink_end, finish = log[0], log[8], log[9], log[10], log[13]
+    downlink_of, propagation_s, horizon_s = system[1], system[2], system[3]
+    status, edge_end, downlink_start, downlink_end, finish = log[0], log[8], log[9], log[10], log[15]
     d = device[request]
     now = max(edge_end[request], downlink_free[d])
     if now > horizon_s:
         return
     downlink_start[request] = now
-    now = now + transfer_over(downlinks, channel_of[d], now, bits_down[row[request]])
+    now = now + transfer_over(downlinks, downlink_of[d], now, bits_down[row[request]])
     downlink_free[d] = now
     if now > horizon_s:
         return
@@ -100,7 +102,7 @@ def tandem(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: An
     """Run one policy over one workload; False when it cannot tell the order of events, the log then being worthless."""
     row, edge_factor = requests[2], requests[4]
     edge_s = options[2]
-    horizon_s = system[2]
+    horizon_s = system[3]
     workers = serving[0]
     batch, edge_start, edge_end = log[2], log[7], log[8]
     count = row.size

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from simulator.links.base import LinkKind
 from simulator.physics.link import Channel
 from simulator.scenario.quantities import BitRate
 
 
-class ConstantLink(BaseModel):
+class ConstantLink(LinkKind):
     """One direction of a link with a constant rate."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["constant"] = Field("constant", description="A rate that never changes.")
     rate: BitRate = Field(description='Rate of this direction, such as "5.85 Mbit/s".')

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from simulator import paths
 from simulator.errors import Problem, TraceError
+from simulator.links.base import LinkKind
 from simulator.physics.link import Channel
 from simulator.scenario.references import TraceReference
 
@@ -23,10 +24,8 @@ _COLUMNS = ("time_s", "rate_bps")
 _SHOWN = 5
 
 
-class TraceLink(BaseModel):
+class TraceLink(LinkKind):
     """One direction of a link whose rate follows a trace."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["trace"] = Field("trace", description="A rate that follows a trace, over and over.")
     trace: TraceReference = Field(description="Name of a built-in trace, or a CSV with the columns time_s,rate_bps.")

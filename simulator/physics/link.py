@@ -48,6 +48,11 @@ class Channel:
             return float(self.rates_bps[0])
         return float(self.cumulative_bits[-1] / self.edges_s[-1])
 
+    def rate_at_bps(self, instant_s: float) -> float:
+        """Rate at an instant."""
+        phase = instant_s % self.edges_s[-1]
+        return float(self.rates_bps[segment_at(self.edges_s, phase)])
+
     @classmethod
     def constant(cls, rate_bps: float) -> Channel:
         """A channel with one rate for ever."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simulator.devices.card import Card
 from simulator.devices.roofline import PROFILE_ELEMENT_BYTES
 from simulator.physics import decide
+from simulator.physics.rrc import tail_j
 from simulator.plan.system import Group
 from simulator.profiling.graph import Exit
 from simulator.profiling.model import ModelProfile
@@ -68,13 +69,15 @@ class _WayOut:
     answer_bytes: float
 
 
-def candidates(group: Group, server: Card, encoding: str, with_exits: bool) -> Candidates:
+def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_exits: bool) -> Candidates:
     """Tabulate every cut of a group's model.
 
     Parameters
     ----------
     group : Group
     server : Card
+    slowdown : float
+        Factor on the server's times, for the share of it that others use.
     encoding : str
         Encoding of the model input for the cut before the first layer, a key of ``profile.encodings``.
     with_exits : bool
@@ -95,7 +98,7 @@ def candidates(group: Group, server: Card, encoding: str, with_exits: bool) -> C
     shape = (len(cuts), len(ways))
     tables = {name: np.zeros(shape) for name in ("device_s", "edge_s", "fallback_s", "bytes_up", "bytes_down")}
     on_device, offloaded = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    near, far = _Times(group.card, profile, exits), _Times(server, profile, exits)
+    near, far = _Times(group.card, profile, exits, 1.0), _Times(server, profile, exits, slowdown)
     for c, cut in enumerate(cuts):
         for w, way in enumerate(ways):
             here = min(cut.layers, way.trunk)
@@ -122,8 +125,8 @@ def candidates(group: Group, server: Card, encoding: str, with_exits: bool) -> C
 class _Times:
     """Running sums of compute time over the trunk and over the exit heads on one machine."""
 
-    def __init__(self, card: Card, profile: ModelProfile, exits: tuple[Exit, ...]) -> None:
-        seconds = card.layer_times_s(profile)
+    def __init__(self, card: Card, profile: ModelProfile, exits: tuple[Exit, ...], slowdown: float) -> None:
+        seconds = card.layer_times_s(profile) * slowdown
         self.trunk = np.concatenate((np.zeros(1), np.cumsum(seconds[list(profile.trunk)])))
         heads = [float(seconds[list(exit_.layers)].sum()) for exit_ in exits]
         self.heads = np.concatenate((np.zeros(1), np.cumsum(heads)))
@@ -175,17 +178,18 @@ def predict(table: Candidates, group: Group, uplink_rate_bps: float | None = Non
     """
     up_bps = group.uplink.mean_rate_bps if uplink_rate_bps is None else uplink_rate_bps
     bits_up, bits_down = table.bytes_up * 8, table.bytes_down * 8
-    uplink_s, downlink_s = bits_up / up_bps, bits_down / group.downlink.mean_rate_bps
+    up_s, down_s = bits_up / up_bps, bits_down / group.downlink.mean_rate_bps
     propagation_s = np.where(table.offloaded, 2 * group.propagation_s, 0.0)
+    waking_s, waking_j, tail = _states(group, bits_up > 0, up_s + down_s)
+    latency = decide.latency_s(table.device_s, waking_s + up_s, table.edge_s, down_s, propagation_s)
     radio = group.radio
-    latency = decide.latency_s(table.device_s, uplink_s, table.edge_s, downlink_s, propagation_s)
     energy = decide.energy_j(
         table.device_s,
         bits_up,
-        uplink_s,
+        up_s,
         bits_down,
-        downlink_s,
-        table.edge_s + propagation_s,
+        down_s,
+        waking_s + table.edge_s + propagation_s,
         group.card.active_w,
         group.card.idle_w,
         radio.active_power.value if radio else 0.0,
@@ -193,4 +197,21 @@ def predict(table: Candidates, group: Group, uplink_rate_bps: float | None = Non
         radio.downlink_energy_per_bit.value if radio else 0.0,
         radio.idle_power.value if radio else 0.0,
     )
-    return Prediction(uplink_s, downlink_s, propagation_s, latency, energy)
+    return Prediction(waking_s + up_s, down_s, propagation_s, latency, energy + waking_j + tail)
+
+
+def _states(group: Group, sends: NDArray[np.bool_], on_air_s: Floats) -> tuple[Floats, Floats, Floats]:
+    """Promotion time, promotion energy and tail energy of a request, all else going on at its mean rate.
+
+    The radio is taken to have been quiet for the mean time between two requests of the device, less what the request
+    spends on the air; for ever where that time is not known.
+    """
+    radio, rate = group.radio, group.workload.rate
+    nothing = np.zeros(sends.shape)
+    if radio is None:
+        return nothing, nothing, nothing
+    quiet_s = np.maximum((np.inf if rate is None else 1 / rate) - on_air_s, 0.0)
+    stages = np.searchsorted(radio.tail_ends_s, quiet_s, side="right")
+    waking_s = np.where(sends, radio.wake_delays_s[stages], 0.0)
+    tail = tail_j(quiet_s.ravel(), radio.tail_ends_s, radio.tail_powers_w).reshape(sends.shape)
+    return waking_s, waking_s * radio.wake_powers_w[stages], np.where(sends, tail, 0.0)

@@ -12,43 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OffloadSimError, Problem, ScenarioError
-from simulator.physics import decide
-from simulator.physics.exits import exit_taken
 from simulator.physics.link import Channel
-from simulator.plan.candidates import Candidates, Prediction, candidates, predict
-from simulator.plan.serving import ServingPlan
-from simulator.plan.system import Group, System
-from simulator.policies.base import Intent, Policy
-from simulator.profiling.partition import find_cut
+from simulator.plan.choice import Choice, choose
+from simulator.plan.serving import ServingPlan, make_serving
+from simulator.plan.system import System
+from simulator.policies.base import Policy
+from simulator.policies.online import OnlinePolicy
 from simulator.workload import Workload
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """What one policy does with one group, and what it knew when it chose.
-
-    Attributes
-    ----------
-    table : Candidates
-    prediction : Prediction
-    cut : int
-        Index of the chosen cut.
-    taken : array of int, shape (samples,), or None
-        Way out of every sample of the record; None when all take the final output.
-    shares : array, shape (ways out,)
-        Share of samples that takes each way out.
-    scores : array, shape (cuts,)
-        What the policy minimised: expected latency in seconds or energy in joules.
-    """
-
-    table: Candidates
-    prediction: Prediction
-    cut: int
-    taken: NDArray[np.int64] | None
-    shares: Floats
-    scores: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +50,13 @@ class Plan:
     group_of : array of int, shape (devices,)
         Group of each device.
     uplink, downlink : tuple of Channel
-        One for each group; every device of a group has a channel of its own with these rates.
+        One for each group whose channel is known, one for each device of a group whose channel is random.
+    uplink_of, downlink_of : array of int, shape (devices,)
+        Which of them is a device's; each device has its link to itself.
     propagation_s : array, shape (groups,)
         One-way delay.
+    tail_ends_s, wake_delays_s : tuple of array, one for each group
+        States of the radio, see `simulator.physics.rrc`; no tail and a delay of 0 for a radio without states.
     deadline_s, priority : array, shape (groups,)
         Relative deadline (infinite without one) and priority (smaller first) of a group's requests.
     order : {"arrival", "deadline", "priority"}
@@ -89,6 +65,8 @@ class Plan:
         Rules of the edge server.
     horizon_s : float
         End of the observation.
+    online : OnlinePolicy or None
+        Decides for each request instead; then `rows` is only where every request starts from.
     """
 
     policy: str
@@ -108,12 +86,22 @@ class Plan:
     group_of: NDArray[np.int32]
     uplink: tuple[Channel, ...]
     downlink: tuple[Channel, ...]
+    uplink_of: NDArray[np.int32]
+    downlink_of: NDArray[np.int32]
     propagation_s: Floats
+    tail_ends_s: tuple[Floats, ...]
+    wake_delays_s: tuple[Floats, ...]
     deadline_s: Floats
     priority: Floats
     order: str
     serving: ServingPlan
     horizon_s: float
+    online: OnlinePolicy | None = None
+
+    @property
+    def wakes(self) -> bool:
+        """Whether any radio needs a promotion, so that a transfer depends on the one before it."""
+        return any(delays.any() for delays in self.wake_delays_s)
 
     def rows(self, workload: Workload) -> NDArray[np.int32]:
         """The option that each request takes, shape (requests,)."""
@@ -124,6 +112,20 @@ class Plan:
                 mine = group == g
                 rows[mine] = self.chosen_row[g] + taken[workload.sample[mine]]
         return rows
+
+    def row_at(self, group: int, cut: str, sample: int) -> int:
+        """The option that a sample of a group takes at a named cut.
+
+        Raises
+        ------
+        ScenarioError
+            For a cut that does not exist or cannot run.
+        """
+        choice = self.choices[group]
+        index = choice.index_of(cut)
+        ways, taken = len(choice.table.exits), self.taken[group]
+        first_row = int(self.chosen_row[group]) + (index - choice.cut) * ways
+        return first_row + (int(self.final[group]) if taken is None else int(taken[sample]))
 
     def urgency(self, workload: Workload) -> Floats:
         """What comes first at the edge server (smaller first), shape (requests,): 0, absolute deadline or priority."""
@@ -155,6 +157,7 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
             ]
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
+    serving = make_serving(system)
     tables = [choice.table for choice in choices]
     first_row = np.cumsum([0, *(table.device_s.size for table in tables[:-1])])
     group_of = np.concatenate([np.full(len(group.devices), g, dtype=np.int32) for g, group in enumerate(system.groups)])
@@ -179,77 +182,15 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
         group_of=group_of,
         uplink=tuple(group.uplink for group in system.groups),
         downlink=tuple(group.downlink for group in system.groups),
+        uplink_of=group_of,
+        downlink_of=group_of,
         propagation_s=np.array([group.propagation_s for group in system.groups]),
+        tail_ends_s=tuple(np.empty(0) if g.radio is None else g.radio.tail_ends_s for g in system.groups),
+        wake_delays_s=tuple(np.zeros(1) if g.radio is None else g.radio.wake_delays_s for g in system.groups),
         deadline_s=np.array([np.inf if g.workload.deadline is None else g.workload.deadline for g in system.groups]),
-        priority=np.zeros(len(system.groups)),
-        order="arrival",
-        serving=ServingPlan.one_by_one(system.server.workers),
+        priority=np.array([float(group.priority) for group in system.groups]),
+        order=system.scenario.serving.order,
+        serving=serving,
         horizon_s=system.horizon_s,
+        online=policy if isinstance(policy, OnlinePolicy) else None,
     )
-
-
-def choose(system: System, group: Group, intent: Intent) -> Choice:
-    """Choose one group's cut.
-
-    Raises
-    ------
-    OffloadSimError
-        When the intent cannot be met; paths are relative to the policy.
-    """
-    profile = group.profile
-    if intent.encoding not in profile.encodings:
-        known = ", ".join(profile.encodings)
-        raise ScenarioError(
-            Problem(
-                f'{profile.name} has no size for inputs encoded as "{intent.encoding}"',
-                f"known: {known}",
-                ("encoding",),
-            )
-        )
-    taken, shares = _ways_out(group, intent)
-    table = candidates(group, system.server, intent.encoding, taken is not None)
-    prediction = predict(table, group)
-    scores = prediction.expected(prediction.latency_s if intent.objective == "latency" else prediction.energy_j, shares)
-    fits = np.array([not reason for reason in table.misfit])
-    if intent.cut is None:
-        cut = decide.best(scores, fits)
-        if cut < 0:
-            raise ScenarioError(Problem(f"no partition of {profile.name} fits: {table.misfit[0]}", path=("best",)))
-    else:
-        cut = find_cut(profile, intent.cut).index
-        if table.misfit[cut]:
-            raise ScenarioError(
-                Problem(
-                    f"{profile.name} cut at {intent.cut} cannot run: {table.misfit[cut]}",
-                    "choose another cut, model or device",
-                    ("at",) if intent.cut not in ("input", "output") else (),
-                )
-            )
-    return Choice(table, prediction, cut, taken, shares, scores)
-
-
-def _ways_out(group: Group, intent: Intent) -> tuple[NDArray[np.int64] | None, Floats]:
-    if intent.thresholds is None:
-        return None, np.ones(1)
-    exits, records = len(group.profile.exits), group.samples
-    path = ("thresholds",)
-    if exits == 0:
-        raise ScenarioError(Problem(f"{group.profile.name} has no early exits", "take a profile with exits", ("kind",)))
-    if len(intent.thresholds) != exits:
-        raise ScenarioError(
-            Problem(
-                f"{len(intent.thresholds)} thresholds for the {exits} early exits of {group.profile.name}",
-                "one threshold for each early exit",
-                path,
-            )
-        )
-    if records is None or records.exits != exits:
-        held = "there are no sample records" if records is None else f"the sample records know {records.exits} exits"
-        raise ScenarioError(
-            Problem(
-                f"{held}, {group.profile.name} has {exits} early exits", "give workload.samples for this model", path
-            )
-        )
-    taken = exit_taken(records.scores, np.array(intent.thresholds), records.small_is_sure)
-    shares = np.bincount(taken, minlength=exits + 1) / records.size
-    return taken, shares

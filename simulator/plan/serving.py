@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import Problem, ScenarioError
+from simulator.plan.system import System
+
 #: a queue limit that no run reaches
 UNLIMITED = 1 << 60
 
@@ -40,10 +43,40 @@ class ServingPlan:
 
     @property
     def plain(self) -> bool:
-        """Whether the server is a first-come queue without batches and limit."""
+        """Whether the server is a queue without batches and limit."""
         return self.max_batch == 1 and self.queue_limit >= UNLIMITED
 
-    @classmethod
-    def one_by_one(cls, workers: int) -> ServingPlan:
-        """One request at a time for each worker, no limits."""
-        return cls(workers, 1, 0.0, UNLIMITED, False, np.array([0.0, 1.0]))
+
+def make_serving(system: System) -> ServingPlan:
+    """The rules of a scenario's edge server.
+
+    Raises
+    ------
+    ScenarioError
+        For batches on a server whose card has no batch curve, and for a fallback to devices that cannot run the whole
+        model.
+    """
+    spec, server = system.scenario.serving, system.server
+    problems = []
+    factor = np.array([0.0, 1.0])
+    if spec.max_batch > 1 and server.batching is None:
+        message = f"batches of {spec.max_batch} on {server.name}, whose card has no batch curve"
+        hint = "take a server with one, such as t4-triton, or leave max_batch out"
+        problems.append(Problem(message, hint, ("serving", "max_batch")))
+    elif spec.max_batch > 1 and server.batching is not None:
+        factor = server.batching.factor(spec.max_batch)
+    for group in system.groups if spec.when_full == "local" else ():
+        reason = group.card.misfit(group.profile, group.profile.trunk)
+        if reason is not None:
+            hint = "write when_full: drop, or take another model or device"
+            problems.append(Problem(f"nothing can be finished on the device: {reason}", hint, ("serving", "when_full")))
+    if problems:
+        raise ScenarioError(problems)
+    return ServingPlan(
+        workers=server.workers if spec.workers is None else spec.workers,
+        max_batch=spec.max_batch,
+        max_wait_s=spec.max_wait,
+        queue_limit=UNLIMITED if spec.queue_limit is None else spec.queue_limit,
+        fallback=spec.when_full == "local",
+        batch_factor=factor,
+    )

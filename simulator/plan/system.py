@@ -7,22 +7,24 @@ model fits into a device, whether a trace is dead, whether exits have thresholds
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from simulator.devices.card import Card, load_card
 from simulator.errors import OffloadSimError, Problem, ScenarioError
+from simulator.links.base import LinkKind
 from simulator.links.radio import Radio, load_radio
 from simulator.physics.link import Channel
+from simulator.plan.library import Library
 from simulator.profiling.model import ModelProfile, load_profile
 from simulator.profiling.samples import SampleRecords, load_samples
-from simulator.scenario.schema import Link, Scenario
+from simulator.scenario.schema import FleetGroup, Scenario
 from simulator.scenario.schema import Workload as WorkloadSpec
 
 T = TypeVar("T")
-Path_ = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +38,18 @@ class Group:
         Numbers of its devices, from 0 over all groups.
     profile : ModelProfile
     card : Card
+    uplink_kind, downlink_kind : LinkKind
+        What the scenario says of either direction.
     uplink, downlink : Channel
+        The channels, or what may be assumed of random ones.
     propagation_s : float
         One-way delay, the same in both directions.
     radio : Radio or None
         Power model of the radio; None charges no radio energy.
     workload : WorkloadSpec
     samples : SampleRecords or None
+    priority : int
+        Smaller numbers go first where the edge server goes by priority.
     result_bytes : float or None
         Size of the answer; None takes the size of the model's output.
     place : tuple
@@ -53,14 +60,17 @@ class Group:
     devices: range
     profile: ModelProfile
     card: Card
+    uplink_kind: LinkKind
+    downlink_kind: LinkKind
     uplink: Channel
     downlink: Channel
     propagation_s: float
     radio: Radio | None
     workload: WorkloadSpec
     samples: SampleRecords | None
+    priority: int
     result_bytes: float | None
-    place: Path_
+    place: Place
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +81,7 @@ class System:
     groups: tuple[Group, ...]
     server: Card
     base: Path | None
+    library: Library
 
     @property
     def devices(self) -> int:
@@ -83,7 +94,7 @@ class System:
         return math.inf if self.scenario.horizon is None else self.scenario.horizon
 
 
-def resolve(scenario: Scenario, base: Path | None) -> System:
+def resolve(scenario: Scenario, base: Path | None, library: Library | None = None) -> System:
     """Read everything that a scenario refers to.
 
     Parameters
@@ -91,66 +102,44 @@ def resolve(scenario: Scenario, base: Path | None) -> System:
     scenario : Scenario
     base : Path or None
         Folder of relative references.
+    library : Library, optional
+        Where files come from; each is read anew without one.
 
     Raises
     ------
     ScenarioError
         With all problems, each at its place in the scenario.
     """
-    reader = _Reader(base)
-    server = reader.read(("server",), lambda: load_card(scenario.server, base))
+    library = library or Library()
+    reader = _Reader(base, library)
+    server = reader.read(("server",), lambda: library.read(load_card, scenario.server, base))
     if server is not None and server.role != "server":
-        reader.problems.append(
-            Problem(
-                f'"{scenario.server}" is a {server.role}, not a server', "take one with the role server", ("server",)
-            )
-        )
+        message = f'"{scenario.server}" is a {server.role}, not a server'
+        reader.problems.append(Problem(message, "take a server card", ("server",)))
     groups: list[Group] = []
     first = 0
-    members = _members(scenario)
-    for name, count, model, device, link, workload, places in members:
-        group = reader.group(scenario, name, range(first, first + count), model, device, link, workload, places)
-        first += count
+    members = scenario.fleet or (FleetGroup(name="devices", count=scenario.count),)
+    for k, member in enumerate(members):
+        place: Place = ("fleet", k) if scenario.fleet else ()
+        group = reader.group(scenario, member, range(first, first + member.count), place)
+        first += member.count
         if group is not None:
             groups.append(group)
     if reader.problems:
         raise ScenarioError(reader.problems)
     assert server is not None
-    return System(scenario, tuple(groups), server, base)
-
-
-def _members(
-    scenario: Scenario,
-) -> Iterable[tuple[str, int, str, str, Link, WorkloadSpec, dict[str, Path_]]]:
-    """Groups with the top-level values filled in, and the place that each value came from."""
-    if not scenario.fleet:
-        places: dict[str, Path_] = {key: (key,) for key in ("model", "device", "link", "workload")}
-        places["group"] = ()
-        yield "devices", scenario.count, scenario.model, scenario.device, scenario.link, scenario.workload, places
-        return
-    for k, entry in enumerate(scenario.fleet):
-        own = {key: getattr(entry, key) is not None for key in ("model", "device", "link", "workload")}
-        places = {key: (("fleet", k, key) if is_own else (key,)) for key, is_own in own.items()}
-        places["group"] = ("fleet", k)
-        yield (
-            entry.name,
-            entry.count,
-            entry.model or scenario.model,
-            entry.device or scenario.device,
-            entry.link or scenario.link,
-            entry.workload or scenario.workload,
-            places,
-        )
+    return System(scenario, tuple(groups), server, base, library)
 
 
 class _Reader:
     """Reads references and keeps every problem with its place in the scenario."""
 
-    def __init__(self, base: Path | None) -> None:
+    def __init__(self, base: Path | None, library: Library) -> None:
         self.base = base
+        self.library = library
         self.problems: list[Problem] = []
 
-    def read(self, place: Path_, load: Callable[[], T]) -> T | None:
+    def read(self, place: Place, load: Callable[[], T]) -> T | None:
         try:
             return load()
         except OffloadSimError as error:
@@ -165,46 +154,45 @@ class _Reader:
                     self.problems.append(found)
             return None
 
-    def group(
-        self,
-        scenario: Scenario,
-        name: str,
-        devices: range,
-        model: str,
-        device: str,
-        link: Link,
-        workload: WorkloadSpec,
-        places: dict[str, Path_],
-    ) -> Group | None:
-        base = self.base
-        profile = self.read(places["model"], lambda: load_profile(model, base))
-        card = self.read(places["device"], lambda: load_card(device, base))
+    def group(self, scenario: Scenario, member: FleetGroup, devices: range, place: Place) -> Group | None:
+        """One group, with what it does not say itself taken from the top level."""
+        base, library = self.base, self.library
+        model, device = member.model or scenario.model, member.device or scenario.device
+        link, workload = member.link or scenario.link, member.workload or scenario.workload
+
+        def at(key: str) -> Place:
+            return (*place, key) if getattr(member, key) is not None else (key,)
+
+        profile = self.read(at("model"), lambda: library.read(load_profile, model, base))
+        card = self.read(at("device"), lambda: library.read(load_card, device, base))
         if card is not None and card.role != "device":
-            self.problems.append(
-                Problem(f'"{device}" is a {card.role}, not a device', "take a device card", places["device"])
-            )
-        uplink = self.read((*places["link"], "uplink"), lambda: link.uplink.channel(base))
-        downlink = self.read((*places["link"], "downlink"), lambda: link.downlink.channel(base))
+            message = f'"{device}" is a {card.role}, not a device'
+            self.problems.append(Problem(message, "take a device card", at("device")))
+        uplink = self.read((*at("link"), "uplink"), lambda: library.channel(link.uplink, base))
+        downlink = self.read((*at("link"), "downlink"), lambda: library.channel(link.downlink, base))
         radio = samples = None
         if link.radio is not None:
             reference = link.radio
-            radio = self.read((*places["link"], "radio"), lambda: load_radio(reference, base))
+            radio = self.read((*at("link"), "radio"), lambda: library.read(load_radio, reference, base))
         if workload.samples is not None:
             record = workload.samples
-            samples = self.read((*places["workload"], "samples"), lambda: load_samples(record, base))
+            samples = self.read((*at("workload"), "samples"), lambda: library.read(load_samples, record, base))
         if profile is None or card is None or uplink is None or downlink is None:
             return None
         return Group(
-            name=name,
+            name=member.name,
             devices=devices,
             profile=profile,
             card=card,
+            uplink_kind=link.uplink,
+            downlink_kind=link.downlink,
             uplink=uplink,
             downlink=downlink,
             propagation_s=link.propagation,
             radio=radio,
             workload=workload,
             samples=samples,
+            priority=member.priority,
             result_bytes=scenario.result_size,
-            place=places["group"],
+            place=place,
         )

@@ -73,7 +73,8 @@ class Registered:
             return classes[fitting[0]]
         if fitting:
             both = " and ".join(sorted(key for name in fitting for key in keys[name] & value.keys()))
-            raise nested(Problem(f"{both} exclude each other", f"a {self.noun} has one of them"))
+            replacing = "--set can replace it as a whole, like link.uplink='{rate: 2 Mbit/s}'"
+            raise nested(Problem(f"{both} exclude each other", f"a {self.noun} has one of them; {replacing}"))
         known = sorted(key for own in keys.values() for key in own)
         unknown = [Problem(f"unknown field {shown(key)}", did_you_mean(str(key), known), (key,)) for key in value]
         raise nested(*(unknown or [Problem(f"this {self.noun} is empty", self._form())]))

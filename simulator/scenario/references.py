@@ -2,12 +2,14 @@
 
 The folder that relative paths start from comes in as the validation context ``{"base": Path}``, so that a reference to
 nothing is reported together with every other mistake of the document. What a referenced file holds is checked by
-whoever reads it.
+whoever reads it. With ``stand_in`` in the context, a callable that takes kind, reference and base,
+what it returns takes the place of the reference: a sweep names files after their content that way.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
@@ -32,15 +34,15 @@ class Reference:
 
     def read(self, reference: str, info: ValidationInfo) -> str:
         """The reference itself, once a file answers to it."""
-        base = (info.context or {}).get("base")
-        look_up = paths.find if self.kind in paths.FOLDERS else paths.find_file
+        context = info.context or {}
+        look_up = context.get("stand_in", _found)
         try:
-            look_up(self.kind, reference, base)
+            named: str = look_up(self.kind, reference, context.get("base"))
         except NotFoundError as error:
             problem = error.problems[0]
-            context = {"message": problem.message, "hint": problem.hint}
-            raise PydanticCustomError("reference", "{message}", context) from error
-        return reference
+            words = {"message": problem.message, "hint": problem.hint}
+            raise PydanticCustomError("reference", "{message}", words) from error
+        return named
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_after_validator_function(self.read, core_schema.str_schema(min_length=1))
@@ -48,6 +50,23 @@ class Reference:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         built_in = paths.names(self.kind) if self.kind in paths.FOLDERS else []
         return {"type": "string", "minLength": 1, **({"examples": built_in} if built_in else {})}
+
+
+def find_referenced(kind: str, reference: str, base: Path | None) -> Path:
+    """The file that a reference of one kind leads to.
+
+    Raises
+    ------
+    NotFoundError
+        Naming the nearest, or saying where it was looked for.
+    """
+    look_up = paths.find if kind in paths.FOLDERS else paths.find_file
+    return look_up(kind, reference, base)
+
+
+def _found(kind: str, reference: str, base: Path | None) -> str:
+    find_referenced(kind, reference, base)
+    return reference
 
 
 ModelReference = Annotated[str, Reference("model")]

@@ -151,6 +151,38 @@ class Workload(_RuledPart):
                 )
 
 
+class Serving(_Part):
+    """How the edge server takes requests from its queue."""
+
+    workers: Count | None = Field(None, description="Batches computed at the same time; the card's number if left out.")
+    max_batch: Annotated[int, Field(strict=True, ge=1, le=4096)] = Field(
+        1, description="Most requests in one batch; more than 1 needs a server card with a batch curve."
+    )
+    max_wait: Duration = Field(
+        0.0, description="Longest wait of a request for its batch to fill while a worker is idle; 0 starts at once."
+    )
+    queue_limit: Count | None = Field(None, description="Most requests that wait; no limit if left out.")
+    when_full: Literal["drop", "local"] = Field(
+        "drop", description="What becomes of a request that finds the queue full: dropped, or finished on its device."
+    )
+    order: Literal["arrival", "deadline", "priority"] = Field(
+        "arrival", description="Who goes first: first come, earliest deadline, or smallest priority number."
+    )
+    background_load: Annotated[float, Field(ge=0, le=0.99)] = Field(
+        0.0, description="Share of the server that others use; compute times grow by 1 / (1 - share)."
+    )
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """Waiting is for batches, and what happens when full needs a limit."""
+        if given.get("max_wait") is not None and given.get("max_batch", 1) == 1:
+            yield Problem(
+                "max_wait without batches has no effect", "write max_batch too, or leave it out", ("max_wait",)
+            )
+        if given.get("when_full") is not None and given.get("queue_limit") is None:
+            yield Problem("when_full without a queue_limit has no effect", "write queue_limit too", ("when_full",))
+
+
 class FleetGroup(_Part):
     """Equal devices inside a fleet; what is left out is taken from the top level."""
 
@@ -160,6 +192,9 @@ class FleetGroup(_Part):
     device: DeviceReference | None = Field(None, description="Device card, instead of the top-level one.")
     link: Link | None = Field(None, description="Link, instead of the top-level one as a whole.")
     workload: Workload | None = Field(None, description="Workload, instead of the top-level one as a whole.")
+    priority: Annotated[int, Field(strict=True, ge=0, le=1000)] = Field(
+        0, description="Smaller numbers go first where serving.order is priority."
+    )
 
 
 class Statistics(_Part):
@@ -189,6 +224,7 @@ class Scenario(_RuledPart):
     model: ModelReference = Field(description="Model profile: name of a built-in, or a JSON file.")
     device: DeviceReference = Field(description="Device card: name of a built-in, or a YAML file.")
     server: DeviceReference = Field(description="Edge server card: name of a built-in, or a YAML file.")
+    serving: Serving = Field(Serving(), description="Rules of the edge server: workers, batches, limits, order.")
     count: Count = Field(1, description="Number of equal devices that share the server; 1 if left out.")
     link: Link = Field(description="Link between a device and the server; each device has its own.")
     workload: Workload = Field(description="When each device asks for inferences.")

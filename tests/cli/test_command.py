@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from simulator import paths, registry
 from simulator.cli import KINDS, WRONG, cli
 
-VERBS = ("run", "check", "explain", "profile", "list", "show", "schema", "plot")
+VERBS = ("run", "check", "explain", "profile", "list", "show", "schema", "plot", "trace", "sweep", "optimise")
 
 
 def offload_sim(*arguments: str) -> Result:

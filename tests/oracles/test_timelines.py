@@ -109,7 +109,7 @@ def test_requests_beyond_the_horizon_are_censored(tmp_path: Path) -> None:
 
 
 def test_energy_of_a_split_request_is_power_times_time(tmp_path: Path) -> None:
-    """One request of 0.24 s: 0.1 s at 3 W, 0.14 s at 1 W; radio 2 W for 0.09 s, 8000 x 100 nJ, 320 x 50 nJ, else 0.5 W."""
+    """0.24 s: 0.1 s at 3 W, 0.14 s at 1 W; radio 2 W for 0.09 s, 8000 x 100 nJ, 320 x 50 nJ, else 0.5 W."""
     document = world(tmp_path, policies=[{"kind": "split", "at": "head"}])
     document["link"] |= {"radio": radio(tmp_path)}
     document["workload"] = {"arrivals": "periodic", "rate": "1 /s", "requests": 1}

@@ -151,8 +151,21 @@ def generated(
     return pa.concat_tables(tables)
 
 
-def rate_curves() -> dict[str, pa.Table]:
-    """Curves of three policies whose latencies cross at 2 and 20 Mbit/s and whose energies cross at 5 Mbit/s."""
+def rate_curves(groups: Sequence[str] = ("devices",)) -> dict[str, pa.Table]:
+    """Curves of three policies whose latencies cross at 2 and 20 Mbit/s and whose energies cross at 5 Mbit/s.
+
+    In every further group the rates are ten times those of the group before.
+    """
+    curves, changes = [], []
+    for number, group in enumerate(groups):
+        rows, crossovers = _rate_curves()
+        faster = 10**number
+        curves += [{"group": group, **row, "uplink_rate_bps": row["uplink_rate_bps"] * faster} for row in rows]
+        changes += [{"group": group, **row, "rate_bps": row["rate_bps"] * faster} for row in crossovers]
+    return {"rate_sweep": pa.Table.from_pylist(curves), "rate_sweep_crossovers": pa.Table.from_pylist(changes)}
+
+
+def _rate_curves() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     rates = np.geomspace(1e5, 1e8, 61)
     latency = {"local": 0.6 + 0 * rates, "split": 0.5 + 2e5 / rates, "edge": 0.41 + 2e6 / rates}
     energy = {"local": 2.0 + 0 * rates, "split": 2.1 + 2e5 / rates, "edge": 1.0 + 5e6 / rates}
@@ -166,4 +179,4 @@ def rate_curves() -> dict[str, pa.Table]:
         {"metric": "latency_s", "rate_bps": 2e7, "from_policy": "split", "to_policy": "edge"},
         {"metric": "energy_j", "rate_bps": 5e6, "from_policy": "local", "to_policy": "edge"},
     ]
-    return {"rate_sweep": pa.Table.from_pylist(rows), "rate_sweep_crossovers": pa.Table.from_pylist(crossovers)}
+    return rows, crossovers

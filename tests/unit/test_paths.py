@@ -53,6 +53,18 @@ def test_a_path_counts_from_the_folder_of_its_document_first(tmp_path: Path, mon
     assert paths.find("model", "net.json") == Path("net.json")
 
 
+def test_a_name_that_is_a_file_of_ones_own_says_how_to_write_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``run mine`` beside mine.yaml: names are built-ins, files carry their ending."""
+    (tmp_path / "mine.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotFoundError, match=r"given with its ending: mine\.yaml"):
+        paths.find("scenario", "mine")
+    with pytest.raises(NotFoundError, match="did you mean first"):
+        paths.find("scenario", "firts")
+
+
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     """A reference to a folder says so instead of failing later."""
     (tmp_path / "nets").mkdir()

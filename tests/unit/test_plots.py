@@ -8,7 +8,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +28,11 @@ FOUR = {"local": 1.3, "edge": 0.4, "split": 0.33, "early_exit": 0.28}
 LONG = {f"early exit with thresholds and cut number {k} (0.{k}, 0.25)": 0.1 * (k + 1) for k in range(8)}
 
 
-def result_of(table: object, curves: bool = True, warmup_s: float = 0.0) -> Result:
+def result_of(
+    table: object, curves: bool = True, warmup_s: float = 0.0, groups: Sequence[str] = ("devices",)
+) -> Result:
     """A result with or without curves."""
-    curve_tables = rate_curves() if curves else {}
+    curve_tables = rate_curves(groups) if curves else {}
     return build_result("hand-made", {}, table, {}, manifest={}, curves=curve_tables, warmup_s=warmup_s, batches=20)
 
 
@@ -43,7 +45,7 @@ def result() -> Result:
 def unit_factor(label: str) -> float:
     """SI value of the unit in the brackets of an axis label."""
     unit = re.fullmatch(r".*\((.+)\)", label).group(1)  # type: ignore[union-attr]
-    return {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "J": 1.0, "mJ": 1e-3, "Mbit/s": 1e6, "kbit/s": 1e3}[unit]
+    return {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "J": 1.0, "mJ": 1e-3, "Gbit/s": 1e9, "Mbit/s": 1e6}[unit]
 
 
 def texts_outside(drawn: Figure) -> Iterator[str]:
@@ -182,7 +184,24 @@ def test_the_rate_sweep_draws_the_curves_and_marks_the_crossovers(result: Result
         marks = [line for line in axes.lines if len(line.get_xdata()) == 1]
         found = [(mark.get_xdata()[0] * x_factor, mark.get_ydata()[0] * y_factor) for mark in marks]
         assert np.array(found) == pytest.approx(np.array(expected[column]), rel=2e-3)
-        assert [text.get_text() for text in axes.texts] == [f"{rate / x_factor:.3g}" for rate, _ in expected[column]]
+        assert [text.get_text() for text in axes.texts] == [f"{rate / x_factor:g}" for rate, _ in expected[column]]
+
+
+def test_every_group_of_a_fleet_has_its_own_rate_sweep() -> None:
+    """A row of panels each, titled with the group, marked at the crossovers of that group; large rates stay plain."""
+    groups = ["cameras", "phones", "gateways", "vehicles"]
+    drawn = figure(result_of(generated(FOUR, 30, groups=groups), groups=groups), "rate_sweep")
+    assert len(drawn.axes) == 2 * len(groups)
+    for number, group in enumerate(groups):
+        latency, energy = drawn.axes[2 * number : 2 * number + 2]
+        assert latency.get_title(loc="left") == group
+        for axes, rates in ((latency, [2e6, 2e7]), (energy, [5e6])):
+            factor = unit_factor(axes.get_xlabel())
+            marks = [line.get_xdata()[0] * factor for line in axes.lines if len(line.get_xdata()) == 1]
+            assert marks == pytest.approx([rate * 10**number for rate in rates])
+            assert [float(text.get_text()) for text in axes.texts] == pytest.approx([x / factor for x in marks])
+            assert not [text for text in axes.texts if "e" in text.get_text()]
+    assert list(texts_outside(drawn)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -190,7 +209,8 @@ def test_the_rate_sweep_draws_the_curves_and_marks_the_crossovers(result: Result
 @pytest.mark.parametrize("groups", [[], ["cameras on the roof", "phones"]], ids=["one group", "two groups"])
 def test_no_text_is_cut_by_the_edge(name: str, means: dict[str, float], groups: list[str]) -> None:
     """Every label, tick, legend entry and note lies inside the figure, and panels keep most of its height."""
-    drawn = figure(result_of(generated(means, 60, deadline_s=0.3, groups=groups)), name)
+    result = result_of(generated(means, 60, deadline_s=0.3, groups=groups), groups=groups or ["devices"])
+    drawn = figure(result, name)
     assert list(texts_outside(drawn)) == []
     assert sum(axes.get_position().height for axes in drawn.axes) > 0.35
     assert drawn.get_figwidth() <= style.PAGE_IN

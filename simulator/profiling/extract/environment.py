@@ -16,7 +16,7 @@ from typing import Any
 
 from simulator.errors import ExtractionError, Problem
 
-INSTALL_HINT = "pip install offload-sim[profiling]"
+INSTALL_HINT = 'install it with: pip install "offload-sim[profiling]"'
 
 #: torchvision operators that its import describes, declared here when the compiled ones are missing
 _DECLARED = (

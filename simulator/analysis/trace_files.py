@@ -1,0 +1,210 @@
+"""What the ``trace`` verbs write: the two-column CSV, generator files, figures; each whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ruamel.yaml import YAML
+
+from simulator import paths
+from simulator.analysis.plots import FORMATS, figure_content
+from simulator.analysis.staging import StagedFiles
+from simulator.errors import Problem, TraceError, UnitError, did_you_mean
+from simulator.links.generator import GilbertElliottGenerator, MarkovGenerator
+from simulator.links.importers import import_trace
+from simulator.links.importers.model import Frames, ImportedTrace, RateSeries, RoundTrips
+from simulator.units import human, parse
+
+if TYPE_CHECKING:
+    from simulator.analysis.trace_fit import Fit
+
+_NOMINAL = (
+    "caution: the nominal bit rate of each frame's data rate, not throughput, "
+    "of which airtime, duty cycle and losses take most"
+)
+
+
+def read_measurement(reference: str, format_: str, window: str) -> ImportedTrace:
+    """A measurement as the command line names it.
+
+    Parameters
+    ----------
+    reference : str
+        Path of a file, or name of a built-in trace.
+    format_ : str
+        Name of its format, or ``auto``.
+    window : str
+        Width of the bins in which packets become rates, with its unit.
+
+    Raises
+    ------
+    OffloadSimError
+        If there is no such file, or it cannot be read.
+    """
+    window_s = parse(window, "time")
+    if window_s <= 0:
+        raise UnitError(Problem(f'window "{window}" must be more than zero', 'write a time like "100 ms"'))
+    path = Path(reference)
+    return import_trace(path if path.is_file() else _find(reference), format_, window_s)
+
+
+def _find(reference: str) -> Path:
+    if not paths.looks_like_path(reference) and reference in paths.names("trace"):
+        return paths.find("trace", reference)
+    return paths.find_file("trace", reference)
+
+
+def write_trace(trace: ImportedTrace, file: Path | None) -> Path:
+    """Write rates as the CSV that scenarios read.
+
+    Parameters
+    ----------
+    trace : ImportedTrace
+        Rates, or frames, whose nominal bit rate is written with a caution.
+    file : Path or None
+        None stands for the name of the measurement with the suffix ``.trace.csv``, in the working directory.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    TraceError
+        For round-trip times, which are no rates, and for the measurement itself as the target.
+    ResultError
+        If the file cannot be written.
+    """
+    content = trace.content
+    if isinstance(content, RoundTrips):
+        median = human(float(sorted(content.rtt_s)[content.rtt_s.size // 2]) / 2, "time")
+        hint = f"`offload-sim trace info` shows them; half their median is link.propagation: {median}"
+        raise TraceError(Problem("holds round-trip times, not rates", hint, file=trace.file))
+    target = file or Path(f"{Path(trace.file).stem}.trace.csv")
+    refuse_source(trace.file, target)
+    series = content if isinstance(content, RateSeries) else content.rates()
+    channel = series.channel()
+    rows = [
+        f"{round(time, 6)!r},{round(rate, 3)!r}"
+        for time, rate in zip(channel.edges_s[:-1].tolist(), channel.rates_bps.tolist(), strict=True)
+    ]
+    lines = [f"# {line}" for line in _origin(trace)]
+    if isinstance(content, Frames):
+        lines.append(f"# {_NOMINAL}")
+    _write_files({target: "\n".join([*lines, "time_s,rate_bps", *rows, ""]).encode()})
+    return target
+
+
+def _origin(trace: ImportedTrace) -> list[str]:
+    """Where a trace comes from and what was done to it, one line each."""
+    path = Path(trace.file)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    known = [f"source: {path.name} (sha256 {digest})", f"format: {trace.format}", f"direction: {trace.direction}"]
+    if trace.technology:
+        known.append(f"technology: {trace.technology}")
+    return [" ".join(line.split()) for line in (*known, *map(str, trace.findings))]
+
+
+def refuse_source(file: str, target: Path) -> None:
+    """Refuse to write over the measurement itself.
+
+    Raises
+    ------
+    TraceError
+    """
+    if target.exists() and target.samefile(file):
+        raise TraceError(Problem(f'"{target}" is the measurement itself', "write to another file with -o"))
+
+
+def check_suffix(file: Path) -> str:
+    """The format of a figure by the suffix of its file.
+
+    Raises
+    ------
+    TraceError
+        If it is none.
+    """
+    suffix = file.suffix.removeprefix(".").lower()
+    if suffix not in FORMATS:
+        hint = did_you_mean(suffix, FORMATS) or f"known: {', '.join(FORMATS)}"
+        raise TraceError(Problem(f'"{file.name}" does not end like a figure', hint))
+    return suffix
+
+
+def write_figure(trace: ImportedTrace, file: Path) -> None:
+    """Draw a trace into a file, its format by the suffix.
+
+    Raises
+    ------
+    TraceError
+        If the file does not end like a figure.
+    ResultError
+        If it cannot be written.
+    """
+    suffix = check_suffix(file)
+    from simulator.analysis.plots_trace import draw_trace
+
+    _write_files({file: figure_content(draw_trace(trace), suffix)})
+
+
+def write_fit(fit: Fit, file: Path | None) -> list[Path]:
+    """Write a generator as YAML and the figure of the fit beside it; the generator is called like the file.
+
+    Parameters
+    ----------
+    fit : Fit
+    file : Path or None
+        None stands for the name of the measurement with the suffix ``.yaml``, in the working directory.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    TraceError
+        If the file is the measurement itself or no ``.yaml``.
+    ResultError
+        If a file cannot be written.
+    """
+    target = file or Path(f"{Path(fit.file).stem}.yaml")
+    if target.suffix != ".yaml":
+        raise TraceError(Problem(f'"{target.name}" does not end in .yaml', "a generator is a YAML file"))
+    picture = target.with_suffix(".svg")
+    for path in (target, picture):
+        refuse_source(fit.file, path)
+    from simulator.analysis.plots_fit import draw_fit
+
+    named = fit.generator.model_copy(update={"name": target.stem})
+    _write_files({target: generator_yaml(named), picture: figure_content(draw_fit(fit), "svg")})
+    return [target, picture]
+
+
+def generator_yaml(generator: MarkovGenerator | GilbertElliottGenerator) -> bytes:
+    """A generator as YAML, short lists on one line."""
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 4096
+    stream = io.BytesIO()
+    yaml.dump(generator.model_dump(mode="json"), stream)
+    return stream.getvalue()
+
+
+def _write_files(files: dict[Path, bytes]) -> None:
+    """Write files of one folder together.
+
+    Raises
+    ------
+    ResultError
+        If one of them cannot be written; then none is.
+    """
+    folder = next(iter(files)).parent
+    with StagedFiles(folder) as staged:
+        for file, content in files.items():
+            staged.write_bytes(file.name, content)
+        staged.commit()

@@ -1,0 +1,140 @@
+"""Fitting a generator to a measurement, and comparing what it draws with what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simulator.errors import Problem, TraceError
+from simulator.links.fit import Origin, fit_markov, on_regular_grid, rate_statistics
+from simulator.links.fit_losses import fit_gilbert_elliott, loss_statistics
+from simulator.links.generator import GilbertElliottGenerator, LossStatistics, MarkovGenerator, RateStatistics
+from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries
+from simulator.links.markov import generate, generate_losses
+from simulator.units import human
+
+#: steps drawn for the comparison: ten times the measurement, within these bounds
+_TIMES, _LEAST, _MOST = 10, 20_000, 400_000
+_SEED = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A generator beside its measurement.
+
+    Attributes
+    ----------
+    file : str
+        Path of the measurement.
+    generator : MarkovGenerator or GilbertElliottGenerator
+    measured, generated : list of array of float
+        Rates in bit/s on the step of the generator, or 1 for each lost frame; one array for each separate run.
+    """
+
+    file: str
+    generator: MarkovGenerator | GilbertElliottGenerator
+    measured: Sequence[Floats]
+    generated: Sequence[Floats]
+
+
+def fit_trace(trace: ImportedTrace, origin: Origin | None = None) -> Fit:
+    """Fit the generator that suits a trace: Markov to rates, Gilbert-Elliott to the losses of frames or pings.
+
+    Parameters
+    ----------
+    trace : ImportedTrace
+    origin : Origin, optional
+        What the generator says about its measurement; the name of the file without it.
+
+    Raises
+    ------
+    TraceError
+        If the trace is too short, or has no losses to fit.
+    """
+    content = trace.content
+    origin = origin or _origin(trace)
+    try:
+        if isinstance(content, RateSeries):
+            return _fit_rates(trace.file, content, origin)
+        if isinstance(content, Frames):
+            return _fit_losses(trace.file, [~stretch for stretch in content.delivered()], origin)
+        if content.answered is None:
+            raise TraceError(
+                Problem("does not number its pings", "losses cannot be told from it, and it holds no rates")
+            )
+        return _fit_losses(trace.file, [~content.answered], origin)
+    except TraceError as error:
+        raise TraceError(Problem(each.message, each.hint, file=trace.file) for each in error.problems) from error
+
+
+def _origin(trace: ImportedTrace) -> Origin:
+    file = Path(trace.file).name
+    known = ", ".join(part for part in (trace.technology, trace.direction) if part)
+    return Origin(
+        name=file,
+        title=f"{file}: {known}",
+        source=f"measurement {file}, read as {trace.format}",
+        licence="that of the measurement, which is not part of this file",
+    )
+
+
+def _fit_rates(file: str, series: RateSeries, origin: Origin) -> Fit:
+    generator = fit_markov(series, origin)
+    runs, step = on_regular_grid(series)
+    drawn = generate(generator, np.random.SeedSequence(_SEED), _steps(sum(run.size for run in runs)) * step)
+    return Fit(file, generator, runs, [drawn.rates_bps])
+
+
+def _fit_losses(file: str, runs: list[np.ndarray], origin: Origin) -> Fit:
+    generator = fit_gilbert_elliott(runs, origin)
+    drawn = generate_losses(generator, np.random.SeedSequence(_SEED), _steps(sum(run.size for run in runs)))
+    return Fit(file, generator, [run.astype(float) for run in runs], [drawn.astype(float)])
+
+
+def _steps(measured: int) -> int:
+    return int(np.clip(_TIMES * measured, _LEAST, _MOST))
+
+
+def fit_text(fit: Fit) -> str:
+    """The statistics of both, side by side."""
+    if isinstance(fit.generator, MarkovGenerator):
+        drawn = rate_statistics(fit.generated, fit.generator.step)
+        rows = _rate_rows(fit.generator.fitted_to, drawn)
+        head = f"markov: {len(fit.generator.states)} states, step {human(fit.generator.step, 'time')}"
+    else:
+        rows = _loss_rows(fit.generator.fitted_to, loss_statistics([run.astype(np.bool_) for run in fit.generated]))
+        good, bad = fit.generator.good_to_bad, fit.generator.bad_to_good
+        loss = f"loses {fit.generator.loss_good:.2%} when good, {fit.generator.loss_bad:.2%} when bad"
+        head = f"gilbert-elliott: good to bad {good:.4g}, bad to good {bad:.4g} per frame; {loss}"
+    lines = [head, f"{'':<20}{'measured':>16}{'generated':>16}"]
+    return "\n".join(lines + [f"{name:<20}{left:>16}{right:>16}" for name, left, right in rows])
+
+
+def _rate_rows(measured: RateStatistics, drawn: RateStatistics) -> list[tuple[str, str, str]]:
+    rows = [
+        (name, human(getattr(measured, name), "bit rate", 4), human(getattr(drawn, name), "bit rate", 4))
+        for name in ("mean", "deviation", "p10", "p50", "p90")
+    ]
+    rows.append(("outage", f"{measured.outage:.2%}", f"{drawn.outage:.2%}"))
+    return rows + _lag_rows(measured, drawn)
+
+
+def _loss_rows(measured: LossStatistics, drawn: LossStatistics) -> list[tuple[str, str, str]]:
+    rows = [
+        ("frames", str(measured.frames), str(drawn.frames)),
+        ("lost", f"{measured.lost:.2%}", f"{drawn.lost:.2%}"),
+        ("lost in a row, mean", f"{measured.burst_mean:.4g}", f"{drawn.burst_mean:.4g}"),
+        ("lost in a row, most", str(measured.burst_longest), str(drawn.burst_longest)),
+    ]
+    return rows + _lag_rows(measured, drawn)
+
+
+def _lag_rows(
+    measured: RateStatistics | LossStatistics, drawn: RateStatistics | LossStatistics
+) -> list[tuple[str, str, str]]:
+    later = dict(zip(drawn.lags, drawn.autocorrelation, strict=True))
+    pairs = zip(measured.lags, measured.autocorrelation, strict=True)
+    return [(f"autocorrelation {lag}", f"{value:.3f}", f"{later[lag]:.3f}") for lag, value in pairs]

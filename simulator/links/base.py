@@ -1,0 +1,32 @@
+"""What every link kind is: one direction of a link that yields a channel.
+
+Most kinds know their channel once the scenario is read. A random kind is drawn anew for each device and replication,
+before the run, from a stream of its own; `channel` then gives what the planner may assume, its mean.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from simulator.physics.link import Channel
+
+
+class LinkKind(BaseModel):
+    """Base of the kinds that a scenario can name for one direction of a link."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: whether `draw` gives something else than `channel`
+    is_random: ClassVar[bool] = False
+
+    def channel(self, base: Path | None) -> Channel:  # noqa: ARG002
+        """The channel, or what may be assumed of it; ``base`` is the folder of relative references."""
+        raise TypeError(f"{type(self).__name__} must say its channel")
+
+    def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:  # noqa: ARG002
+        """The channel of one device in one replication."""
+        return self.channel(base)

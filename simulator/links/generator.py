@@ -1,0 +1,155 @@
+"""Generator files: a Markov-modulated rate or Gilbert-Elliott losses, with the statistics they were fitted to.
+
+A generator stands in for a measurement that cannot be shipped. Its file says what was measured, by whom and under which
+licence, and holds numbers only: the states and their transitions, and the statistics of the measurement.
+
+Markov-modulated rate: a chain of states with one step of time; in state ``i`` the rate is drawn between ``lowest`` and
+``highest`` with mean ``mean``. Gilbert-Elliott (E. N. Gilbert, BSTJ 1960; E. O. Elliott, BSTJ 1963): a chain of a good
+and a bad state with one step per frame and a loss probability in each.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from simulator import paths
+from simulator.devices.sourced import read_card
+from simulator.scenario.quantities import Duration, PositiveDuration, Quantity
+
+Rate = Annotated[float, Quantity("bit rate")]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+#: how far the probabilities of a row may be from 1, for numbers written with few digits
+_ROUNDING = 1e-3
+_MOST_STATES = 64
+
+
+class _Part(BaseModel):
+    """A part of a generator file: frozen, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RateStatistics(_Part):
+    """What a Markov generator was fitted to."""
+
+    samples: Annotated[int, Field(ge=2)] = Field(description="Samples, on the step of the generator.")
+    duration: Duration = Field(description="Time that they span.")
+    mean: Rate = Field(description="Mean rate.")
+    deviation: Rate = Field(description="Standard deviation of the rate.")
+    p10: Rate = Field(description="Rate that 10 % of the samples stay below.")
+    p50: Rate = Field(description="Median rate.")
+    p90: Rate = Field(description="Rate that 90 % of the samples stay below.")
+    outage: Probability = Field(description="Share of the samples below 10 kbit/s.")
+    lags: list[Annotated[int, Field(ge=1)]] = Field(description="Lags of the autocorrelation, in steps.")
+    autocorrelation: list[float] = Field(description="Autocorrelation of the rate at these lags.")
+
+
+class LossStatistics(_Part):
+    """What a Gilbert-Elliott generator was fitted to."""
+
+    frames: Annotated[int, Field(ge=2)] = Field(description="Frames sent, by their counter.")
+    lost: Probability = Field(description="Share of them that was lost.")
+    burst_mean: float = Field(description="Mean number of frames lost in a row.")
+    burst_longest: Annotated[int, Field(ge=0)] = Field(description="Most frames lost in a row.")
+    lags: list[Annotated[int, Field(ge=1)]] = Field(description="Lags of the autocorrelation, in frames.")
+    autocorrelation: list[float] = Field(description="Autocorrelation of the losses at these lags.")
+
+
+class RateState(_Part):
+    """One state of a Markov generator."""
+
+    share: Probability = Field(description="Share of time spent in the state.")
+    lowest: Rate = Field(description="Lowest rate of the state.")
+    mean: Rate = Field(description="Mean rate of the state.")
+    highest: Rate = Field(description="Highest rate of the state.")
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if not self.lowest <= self.mean <= self.highest:
+            raise _mistake(
+                "the mean of the state is not between its lowest and highest rate", "write them in this order"
+            )
+        return self
+
+
+class _Generator(_Part):
+    """What both kinds say about themselves."""
+
+    name: str = Field(description="Name of the generator, that of its file.")
+    title: str = Field(description="What it is, for people.")
+    source: str = Field(min_length=1, description="The measurement: who took it, where it is published.")
+    licence: str = Field(min_length=1, description="Licence of the measurement, which is not part of this file.")
+    estimated: str = Field(min_length=1, description="How the numbers were got from the measurement.")
+
+
+class MarkovGenerator(_Generator):
+    """A rate that follows a Markov chain."""
+
+    kind: Literal["markov"] = Field(description="A rate that follows a Markov chain.")
+    step: PositiveDuration = Field(description="Time between two steps of the chain.")
+    states: Annotated[list[RateState], Field(min_length=1, max_length=_MOST_STATES)] = Field(
+        description="States, in order of rate."
+    )
+    transitions: list[list[Probability]] = Field(description="Row i: probabilities of the next state after state i.")
+    fitted_to: RateStatistics = Field(description="Statistics of the measurement.")
+
+    @property
+    def mean_rate_bps(self) -> float:
+        """Mean rate over time."""
+        return sum(state.share * state.mean for state in self.states)
+
+    @model_validator(mode="after")
+    def _is_a_chain(self) -> Self:
+        count = len(self.states)
+        if len(self.transitions) != count or any(len(row) != count for row in self.transitions):
+            raise _mistake(
+                f"transitions is not a table of {count} rows and columns", "one row and column for each state"
+            )
+        for row, entries in enumerate(self.transitions):
+            if abs(sum(entries) - 1) > _ROUNDING:
+                raise _mistake(f"row {row} of transitions adds up to {sum(entries):g}", "probabilities add up to 1")
+        if abs(sum(state.share for state in self.states) - 1) > _ROUNDING * count:
+            raise _mistake("the shares of the states do not add up to 1", "they are shares of time")
+        if not any(state.highest > 0 and state.share > 0 for state in self.states):
+            raise _mistake(
+                "the link is dead for ever: no state has a rate", "at least one needs a rate and a share above 0"
+            )
+        return self
+
+
+class GilbertElliottGenerator(_Generator):
+    """Losses of frames in bursts."""
+
+    kind: Literal["gilbert-elliott"] = Field(description="Losses that follow a chain of two states.")
+    good_to_bad: Probability = Field(description="Probability per frame of going from good to bad.")
+    bad_to_good: Annotated[float, Field(gt=0, le=1)] = Field(description="Probability per frame of going back.")
+    loss_good: Probability = Field(description="Probability that a frame is lost in the good state.")
+    loss_bad: Probability = Field(description="Probability that a frame is lost in the bad state.")
+    fitted_to: LossStatistics = Field(description="Statistics of the measurement.")
+
+
+def _mistake(message: str, hint: str) -> PydanticCustomError:
+    return PydanticCustomError("generator", "{message}", {"message": message, "hint": hint})
+
+
+def load_markov(reference: str, base: Path | None = None) -> MarkovGenerator:
+    """Read a Markov generator by name or path.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of this name.
+    CardError
+        Listing what is wrong with the file.
+    """
+    return read_card(MarkovGenerator, paths.find("generator", reference, base))
+
+
+def load_gilbert_elliott(reference: str, base: Path | None = None) -> GilbertElliottGenerator:
+    """Read a Gilbert-Elliott generator by name or path; raises like `load_markov`."""
+    return read_card(GilbertElliottGenerator, paths.find("generator", reference, base))

@@ -1,0 +1,124 @@
+"""A link whose rate is drawn from a fitted generator: ``uplink: {generator: lte-uplink-driving}``.
+
+The realisation is drawn once, before the run, from its own random stream: a long piecewise constant channel that
+starts again when it ends. In each state the rate is uniform below and above its mean, in the shares that keep the mean.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from simulator.errors import Problem, TraceError
+from simulator.links.base import LinkKind
+from simulator.links.generator import GilbertElliottGenerator, MarkovGenerator, load_markov
+from simulator.physics.link import Channel
+from simulator.scenario.quantities import PositiveDuration
+from simulator.scenario.references import Reference
+
+Floats = NDArray[np.float64]
+
+#: steps of one realisation beyond which memory, not realism, is the limit
+MAX_STEPS = 5_000_000
+_HOUR_S = 3600.0
+
+GeneratorReference = Annotated[str, Reference("generator")]
+
+
+class MarkovLink(LinkKind):
+    """One direction of a link whose rate follows a fitted Markov chain."""
+
+    kind: Literal["markov"] = Field("markov", description="A rate drawn from a fitted generator.")
+    generator: GeneratorReference = Field(description="Name of a built-in generator, or a file of `trace fit`.")
+    length: PositiveDuration = Field(
+        _HOUR_S, json_schema_extra={"default": "1 h"}, description="Time that is drawn; the rate repeats after it."
+    )
+
+    is_random: ClassVar[bool] = True
+
+    def channel(self, base: Path | None) -> Channel:
+        """A constant rate, the mean of the generator: what the planner assumes."""
+        return Channel.constant(load_markov(self.generator, base).mean_rate_bps)
+
+    def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:
+        """One realisation, for one device in one replication."""
+        return generate(load_markov(self.generator, base), seeds, self.length)
+
+
+def generate(spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: float) -> Channel:
+    """Draw one realisation of a Markov-modulated rate.
+
+    Parameters
+    ----------
+    spec : MarkovGenerator
+    seeds : SeedSequence
+        The same sequence gives the same channel.
+    duration_s : float
+        Length of the realisation, rounded up to whole steps; drawn longer where all of it would be an outage.
+
+    Raises
+    ------
+    TraceError
+        If it would take more than `MAX_STEPS` steps, or the chain never leaves its outage.
+    """
+    count = max(2, math.ceil(duration_s / spec.step))
+    generator = np.random.Generator(np.random.PCG64(seeds))
+    state = _drawn(np.array([entry.share for entry in spec.states]), generator.random())
+    rates = np.empty(0)
+    while not rates.any():
+        if rates.size + count > MAX_STEPS:
+            what = f"{spec.name}: {duration_s:g} s at a step of {spec.step:g} s"
+            raise TraceError(Problem(f"{what} are too many steps, or all of them an outage", "draw a shorter length"))
+        path = _walk(spec, state, generator.random(count))
+        rates = np.concatenate((rates, _rates(spec, path, generator.random(count))))
+        state = int(path[-1])
+    edges = np.arange(rates.size + 1, dtype=np.float64) * spec.step
+    return Channel(edges, rates)
+
+
+def _drawn(weights: Floats, uniform: float) -> int:
+    cumulative = np.cumsum(weights) / weights.sum()
+    return min(int(np.searchsorted(cumulative, uniform, side="right")), weights.size - 1)
+
+
+def _walk(spec: MarkovGenerator, state: int, uniforms: Floats) -> NDArray[np.int64]:
+    """States of a chain that leaves ``state``, one for each uniform draw."""
+    rows = np.cumsum(np.array(spec.transitions), axis=1)
+    borders = [list(row[:-1] / row[-1]) for row in rows]
+    path = np.empty(uniforms.size, dtype=np.int64)
+    for k, uniform in enumerate(uniforms.tolist()):
+        state = bisect_right(borders[state], uniform)
+        path[k] = state
+    return path
+
+
+def _rates(spec: MarkovGenerator, path: NDArray[np.int64], uniforms: Floats) -> Floats:
+    """Rate of each step, by its state."""
+    lowest, mean, highest = (
+        np.array([getattr(state, name) for state in spec.states])[path] for name in ("lowest", "mean", "highest")
+    )
+    width = highest - lowest
+    # this share below the mean makes the mean of both halves the mean of the state
+    below = np.divide(highest - mean, width, out=np.ones_like(width), where=width > 0)
+    lower = lowest + (mean - lowest) * np.divide(uniforms, below, out=np.ones_like(width), where=below > 0)
+    above = 1 - below
+    upper = mean + (highest - mean) * np.divide(uniforms - below, above, out=np.zeros_like(width), where=above > 0)
+    rates: Floats = np.where(uniforms < below, lower, upper)
+    return rates
+
+
+def generate_losses(spec: GilbertElliottGenerator, seeds: np.random.SeedSequence, frames: int) -> NDArray[np.bool_]:
+    """Whether each of so many frames is lost, shape (frames,); the chain starts in its stationary distribution."""
+    generator = np.random.Generator(np.random.PCG64(seeds))
+    is_bad = generator.random() * (spec.good_to_bad + spec.bad_to_good) < spec.good_to_bad
+    states = np.empty(frames, dtype=np.bool_)
+    for k, uniform in enumerate(generator.random(frames).tolist()):
+        states[k] = is_bad
+        is_bad = uniform >= spec.bad_to_good if is_bad else uniform < spec.good_to_bad
+    return generator.random(frames) < np.where(states, spec.loss_bad, spec.loss_good)

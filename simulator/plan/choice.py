@@ -1,0 +1,121 @@
+"""What one policy does with one group of devices: the cut it takes, and what it knew when it took it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import Problem, ScenarioError
+from simulator.physics import decide
+from simulator.physics.exits import exit_taken
+from simulator.plan.candidates import Candidates, Prediction, candidates, predict
+from simulator.plan.system import Group, System
+from simulator.policies.base import Intent
+from simulator.profiling.model import ModelProfile
+from simulator.profiling.partition import find_cut
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What one policy does with one group, and what it knew when it chose.
+
+    Attributes
+    ----------
+    table : Candidates
+    prediction : Prediction
+    cut : int
+        Index of the chosen cut.
+    taken : array of int, shape (samples,), or None
+        Way out of every sample of the record; None when all take the final output.
+    shares : array, shape (ways out,)
+        Share of samples that takes each way out.
+    scores : array, shape (cuts,)
+        What the policy minimised: expected latency in seconds or energy in joules.
+    profile : ModelProfile
+    """
+
+    table: Candidates
+    prediction: Prediction
+    cut: int
+    taken: NDArray[np.int64] | None
+    shares: Floats
+    scores: Floats
+    profile: ModelProfile
+
+    def index_of(self, cut: str) -> int:
+        """Index of a named cut that can run.
+
+        Raises
+        ------
+        OffloadSimError
+            For a cut that does not exist or cannot run.
+        """
+        index = find_cut(self.profile, cut).index
+        reason = self.table.misfit[index]
+        if reason:
+            message = f"{self.profile.name} cut at {cut} cannot run: {reason}"
+            path = () if cut in ("input", "output") else ("at",)
+            raise ScenarioError(Problem(message, "choose another cut, model or device", path))
+        return index
+
+
+def choose(system: System, group: Group, intent: Intent) -> Choice:
+    """Choose one group's cut.
+
+    Raises
+    ------
+    OffloadSimError
+        When the intent cannot be met; paths are relative to the policy.
+    """
+    profile = group.profile
+    if intent.encoding not in profile.encodings:
+        known = ", ".join(profile.encodings)
+        raise ScenarioError(
+            Problem(
+                f'{profile.name} has no size for inputs encoded as "{intent.encoding}"',
+                f"known: {known}",
+                ("encoding",),
+            )
+        )
+    taken, shares = _ways_out(group, intent)
+    slowdown = 1 / (1 - system.scenario.serving.background_load)
+    table = system.library.tabulate(candidates, group, system.server, slowdown, intent.encoding, taken is not None)
+    prediction = predict(table, group)
+    scores = prediction.expected(prediction.latency_s if intent.objective == "latency" else prediction.energy_j, shares)
+    fits = np.array([not reason for reason in table.misfit])
+    cut = decide.best(scores, fits)
+    if intent.cut is None and cut < 0:
+        raise ScenarioError(Problem(f"no partition of {profile.name} fits: {table.misfit[0]}", path=("best",)))
+    choice = Choice(table, prediction, cut, taken, shares, scores, profile)
+    return choice if intent.cut is None else replace(choice, cut=choice.index_of(intent.cut))
+
+
+def _ways_out(group: Group, intent: Intent) -> tuple[NDArray[np.int64] | None, Floats]:
+    if intent.thresholds is None:
+        return None, np.ones(1)
+    exits, records = len(group.profile.exits), group.samples
+    path = ("thresholds",)
+    if exits == 0:
+        raise ScenarioError(Problem(f"{group.profile.name} has no early exits", "take a profile with exits", ("kind",)))
+    if len(intent.thresholds) != exits:
+        raise ScenarioError(
+            Problem(
+                f"{len(intent.thresholds)} thresholds for the {exits} early exits of {group.profile.name}",
+                "one threshold for each early exit",
+                path,
+            )
+        )
+    if records is None or records.exits != exits:
+        held = "there are no sample records" if records is None else f"the sample records know {records.exits} exits"
+        raise ScenarioError(
+            Problem(
+                f"{held}, {group.profile.name} has {exits} early exits", "give workload.samples for this model", path
+            )
+        )
+    taken = exit_taken(records.scores, np.array(intent.thresholds), records.small_is_sure)
+    shares = np.bincount(taken, minlength=exits + 1) / records.size
+    return taken, shares

@@ -1,0 +1,78 @@
+"""Where resolving and planning get files and tables of candidates from: each time anew, or from a memory.
+
+A single run reads everything once, so the plain `Library` reads and computes whenever it is asked. A process that runs
+many points of a sweep keeps a `Memory`: what its points have in common is read, parsed and tabulated once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from simulator.physics.link import Channel
+
+if TYPE_CHECKING:
+    from simulator.devices.card import Card
+    from simulator.plan.candidates import Candidates
+    from simulator.plan.system import Group
+
+T = TypeVar("T")
+
+#: things that a memory holds of each sort; beyond, the oldest is forgotten
+CAPACITY = 512
+
+
+class Library:
+    """Reads and computes whenever it is asked."""
+
+    def read(self, load: Callable[[str, Path | None], T], reference: str, base: Path | None) -> T:
+        """What a loader makes of a reference."""
+        return load(reference, base)
+
+    def channel(self, link: Any, base: Path | None) -> Channel:
+        """The channel of one direction of a link."""
+        channel: Channel = link.channel(base)
+        return channel
+
+    def tabulate(self, make: Callable[..., Candidates], group: Group, server: Card, *details: Any) -> Candidates:
+        """The candidates of a group; of the group only profile, card and result size may matter to ``make``."""
+        return make(group, server, *details)
+
+
+class Memory(Library):
+    """Reads and computes once; the files must not change while it lives."""
+
+    def __init__(self) -> None:
+        self._files: dict[Any, Any] = {}
+        self._channels: dict[Any, Channel] = {}
+        self._tables: dict[Any, tuple[Any, Candidates]] = {}
+
+    def read(self, load: Callable[[str, Path | None], T], reference: str, base: Path | None) -> T:
+        """What a loader makes of a reference."""
+        key = (load, reference, base)
+        if key not in self._files:
+            _remember(self._files, key, load(reference, base))
+        known: T = self._files[key]
+        return known
+
+    def channel(self, link: Any, base: Path | None) -> Channel:
+        """The channel of one direction of a link."""
+        key = (type(link), link.model_dump_json(), base)
+        if key not in self._channels:
+            _remember(self._channels, key, super().channel(link, base))
+        return self._channels[key]
+
+    def tabulate(self, make: Callable[..., Candidates], group: Group, server: Card, *details: Any) -> Candidates:
+        """The candidates of a group; profiles and cards are told apart by identity, and kept alive for it."""
+        parts = (group.profile, group.card, server)
+        key = (make, *map(id, parts), group.result_bytes, *details)
+        if key not in self._tables:
+            _remember(self._tables, key, (parts, make(group, server, *details)))
+        return self._tables[key][1]
+
+
+def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(memory) >= CAPACITY:
+        del memory[next(iter(memory))]
+    memory[key] = value

@@ -1,0 +1,155 @@
+"""Laws that hold for every run, on generated plans and workloads, in both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from generated import cases
+from hypothesis import assume, given
+
+from simulator.engines import fast, reference
+from simulator.engines.base import COMPLETED, DROPPED, TURNED_BACK, RequestLog
+from simulator.physics.link import Channel, bits_sent
+from simulator.plan.plan import Plan
+from simulator.workload import Workload
+
+Run = Callable[[Plan, Workload], RequestLog]
+engines = pytest.mark.parametrize("run", [reference.run, fast.run], ids=["reference", "fast"])
+STAGES = ("device", "uplink", "edge", "downlink", "fallback")
+INSTANTS = (*(f"{stage}_{end}_s" for stage in STAGES for end in ("start", "end")), "finish_s")
+
+
+def most_at_once(starts: np.ndarray, ends: np.ndarray) -> int:
+    """Largest number of intervals [start, end) that are open at one instant; unfinished ones stay open."""
+    ends = np.where(np.isnan(ends), np.inf, ends)
+    open_at = [int(((starts <= start) & (start < ends)).sum()) for start in starts]
+    return max(open_at, default=0)
+
+
+@engines
+@given(case=cases())
+def test_instants_of_a_request_never_go_back(run: Run, case: tuple[Plan, Workload]) -> None:
+    log = run(*case)
+    path = np.column_stack([case[1].arrival_s, *(getattr(log, name) for name in INSTANTS)])
+    for row in path:
+        known = row[~np.isnan(row)]
+        assert (np.diff(known) >= 0).all()
+
+
+@engines
+@given(case=cases())
+def test_no_station_serves_more_than_it_can(run: Run, case: tuple[Plan, Workload]) -> None:
+    """One request at a time on each processor, uplink and downlink; no more batches than workers."""
+    plan, workload = case
+    log = run(plan, workload)
+    for device in range(plan.group_of.size):
+        mine = workload.device == device
+        first = mine & ~np.isnan(log.device_start_s)
+        second = mine & ~np.isnan(log.fallback_start_s)
+        starts = np.concatenate((log.device_start_s[first], log.fallback_start_s[second]))
+        ends = np.concatenate((log.device_end_s[first], log.fallback_end_s[second]))
+        assert most_at_once(starts, ends) <= 1
+        for stage in ("uplink", "downlink"):
+            begun = mine & ~np.isnan(getattr(log, f"{stage}_start_s"))
+            assert most_at_once(getattr(log, f"{stage}_start_s")[begun], getattr(log, f"{stage}_end_s")[begun]) <= 1
+    leaders = np.flatnonzero(log.batch == np.arange(workload.size))
+    assert most_at_once(log.edge_start_s[leaders], log.edge_end_s[leaders]) <= plan.serving.workers
+    sizes = np.bincount(log.batch[log.batch >= 0], minlength=1)
+    assert sizes.max(initial=0) <= plan.serving.max_batch
+
+
+@engines
+@given(case=cases())
+def test_first_come_first_served_at_every_single_server(run: Run, case: tuple[Plan, Workload]) -> None:
+    """Who joins a processor or a link earlier starts no later; of those who join together the smaller number."""
+    plan, workload = case
+    assume(not plan.serving.fallback)
+    log = run(plan, workload)
+    joined = {
+        "device": np.where(plan.on_device[log.row], workload.arrival_s, np.nan),
+        "uplink": np.where(plan.on_device[log.row], log.device_end_s, workload.arrival_s),
+        "downlink": log.edge_end_s,
+    }
+    for stage, joins in joined.items():
+        starts = getattr(log, f"{stage}_start_s")
+        for device in range(plan.group_of.size):
+            begun = np.flatnonzero((workload.device == device) & ~np.isnan(starts))
+            order = np.lexsort((begun, joins[begun]))
+            assert (np.diff(starts[begun][order]) >= 0).all()
+
+
+@engines
+@given(case=cases())
+def test_every_transfer_carries_its_bits(run: Run, case: tuple[Plan, Workload]) -> None:
+    """The rate integrated from start to end of a finished transfer is what was to be sent."""
+    plan, workload = case
+    log = run(plan, workload)
+    uplink = [plan.uplink[k] for k in plan.uplink_of]
+    downlink = [plan.downlink[k] for k in plan.downlink_of]
+    for stage, bits, channels in (("uplink", plan.bits_up, uplink), ("downlink", plan.bits_down, downlink)):
+        starts, ends = getattr(log, f"{stage}_start_s"), getattr(log, f"{stage}_end_s")
+        for i in np.flatnonzero(~np.isnan(ends)):
+            channel: Channel = channels[workload.device[i]]
+            arrays = (channel.edges_s, channel.rates_bps, channel.cumulative_bits)
+            begin = starts[i] + np.nan_to_num(getattr(log, f"{stage}_wake_s")[i])
+            assert bits_sent(begin, ends[i] - begin, *arrays) == pytest.approx(bits[log.row[i]], abs=1e-9)
+
+
+@engines
+@given(case=cases())
+def test_everything_twice_as_fast_is_over_in_half_the_time(run: Run, case: tuple[Plan, Workload]) -> None:
+    """Halving every time and doubling every rate halves every instant, exactly, since halving is exact."""
+    plan, workload = case
+
+    def faster(channel: Channel) -> Channel:
+        return Channel(channel.edges_s / 2, channel.rates_bps * 2)
+
+    half = replace(
+        plan,
+        device_s=plan.device_s / 2,
+        edge_s=plan.edge_s / 2,
+        fallback_s=plan.fallback_s / 2,
+        uplink=tuple(map(faster, plan.uplink)),
+        downlink=tuple(map(faster, plan.downlink)),
+        propagation_s=plan.propagation_s / 2,
+        tail_ends_s=tuple(ends / 2 for ends in plan.tail_ends_s),
+        wake_delays_s=tuple(delays / 2 for delays in plan.wake_delays_s),
+        deadline_s=plan.deadline_s / 2,
+        serving=replace(plan.serving, max_wait_s=plan.serving.max_wait_s / 2),
+        horizon_s=plan.horizon_s / 2,
+    )
+    slow, quick = run(plan, workload), run(half, replace(workload, arrival_s=workload.arrival_s / 2))
+    for name in INSTANTS:
+        assert (getattr(slow, name) / 2).tobytes() == getattr(quick, name).tobytes()
+
+
+@engines
+@given(case=cases())
+def test_littles_law_over_a_whole_run(run: Run, case: tuple[Plan, Workload]) -> None:
+    """The number of requests in the system, integrated by its steps, is the sum of their latencies."""
+    plan, workload = case
+    log = run(replace(plan, horizon_s=np.inf), workload)
+    done = log.status == COMPLETED
+    assume(done.any())
+    instants = np.concatenate((workload.arrival_s[done], log.finish_s[done]))
+    steps = np.concatenate((np.ones(done.sum()), -np.ones(done.sum())))
+    order = np.argsort(instants, kind="stable")
+    integral = np.cumsum(steps[order])[:-1] @ np.diff(instants[order])
+    assert integral == pytest.approx((log.finish_s - workload.arrival_s)[done].sum(), abs=1e-9)
+
+
+@engines
+@given(case=cases())
+def test_without_a_horizon_every_request_is_answered_or_dropped(run: Run, case: tuple[Plan, Workload]) -> None:
+    """Nothing is lost on the way, and only a full queue without a way back drops."""
+    plan, workload = case
+    log = run(replace(plan, horizon_s=np.inf), workload)
+    assert np.isin(log.status, (COMPLETED, DROPPED)).all()
+    assert (~np.isnan(log.finish_s) == (log.status == COMPLETED)).all()
+    if plan.serving.fallback:
+        assert (log.status == COMPLETED).all()
+    else:
+        assert (log.reason != TURNED_BACK).all()

@@ -1,0 +1,99 @@
+"""Policies written in Python: they see the state of the stations at their arrival, and only the reference runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import pytest
+from worlds import card, chain, scenario, trace
+
+import simulator
+from simulator import registry
+from simulator.errors import ScenarioError
+from simulator.policies.online import Observation, OnlinePolicy
+
+
+class ShortQueuePolicy(OnlinePolicy):
+    """Offload unless a request already waits for the uplink or the uplink is slow."""
+
+    kind: Literal["short_queue"]
+
+    def decide(self, seen: Observation) -> str:
+        """Cut at either end."""
+        return "output" if seen.waiting_uplink or seen.uplink_rate_bps < 1000 else "input"
+
+
+class LostPolicy(OnlinePolicy):
+    """Names a cut that the model does not have."""
+
+    kind: Literal["lost"]
+
+    def decide(self, seen: Observation) -> str:  # noqa: ARG002
+        """Nowhere."""
+        return "layer99"
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"short_queue": f"{__name__}:ShortQueuePolicy", "lost": f"{__name__}:LostPolicy"}
+    known = registry.BUILT_IN["policies"]
+    groups = {**registry.BUILT_IN, "policies": MappingProxyType({**known, **own})}
+    monkeypatch.setattr(registry, "BUILT_IN", MappingProxyType(groups))
+    registry._targets.cache_clear()
+    yield
+    registry._targets.cache_clear()
+
+
+def world(folder: Path, kind: str, **changes: Any) -> dict[str, Any]:
+    """100 ms on the device, 10 ms on the server; the input takes 0.8 s at 10 kbit/s."""
+    model = chain(folder, {"whole": 4}, input_bytes=1000)
+    device = card(folder, "device", "device", {"whole": "100 ms"})
+    server = card(folder, "server", "server", {"whole": "10 ms"})
+    link = {"uplink": {"rate": "10 kbit/s"}, "downlink": {"rate": "1 Mbit/s"}}
+    workload = {"arrivals": "periodic", "rate": "10 /s", "requests": 4}
+    return scenario(model, device, server, link=link, workload=workload, policies=[{"kind": kind}]) | changes
+
+
+def test_each_request_is_decided_by_what_waits_when_it_arrives(tmp_path: Path) -> None:
+    """0.0 s: nothing waits, sent. 0.1 s: being sent is not waiting, so sent too, and waits. 0.2, 0.3 s: local."""
+    rows = simulator.run(world(tmp_path, "short_queue")).requests
+    assert rows["partition"].tolist() == ["input", "input", "output", "output"]
+    assert rows["latency_s"].tolist()[2:] == pytest.approx([0.1, 0.1], abs=1e-9)
+
+
+def test_a_decision_comes_after_the_completions_of_its_instant(tmp_path: Path) -> None:
+    """At 0.8 s the first transfer ends and the second, which waited, may start: a third still sees it waiting.
+
+    Starts come after decisions, so the request that arrives at 0.8 s sees one waiting and stays local; one that
+    arrives a moment later sees none.
+    """
+    times = tmp_path / "times.csv"
+    times.write_text("arrival_s\n0\n0.1\n0.8\n0.9\n")
+    workload = {"arrivals": "recorded", "file": str(times)}
+    rows = simulator.run(world(tmp_path, "short_queue", workload=workload)).requests
+    assert rows["partition"].tolist() == ["input", "input", "output", "input"]
+
+
+def test_the_rate_that_is_seen_is_that_of_the_instant(tmp_path: Path) -> None:
+    """The trace gives 10 kbit/s for 0.15 s and 100 bit/s afterwards: the first is sent, the later stay local."""
+    link = {"uplink": {"trace": trace(tmp_path, [(0.0, 1e4), (0.15, 100.0), (10.0, 1e4)])}}
+    link["downlink"] = {"rate": "1 Mbit/s"}
+    rows = simulator.run(world(tmp_path, "short_queue", link=link)).requests
+    assert rows["partition"].tolist() == ["input", "input", "output", "output"]
+
+
+def test_the_fast_engine_says_what_stands_in_the_way(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="fast engine cannot run short_queue"):
+        simulator.run(world(tmp_path, "short_queue"), engine="fast")
+
+
+def test_auto_takes_the_reference_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.engines.choose.START_IN_REQUESTS", {True: -1, False: -1})
+    assert simulator.run(world(tmp_path, "short_queue")).manifest["engine"] == "reference"
+
+
+def test_a_cut_that_does_not_exist_is_the_policys_mistake(tmp_path: Path) -> None:
+    with pytest.raises(simulator.errors.OffloadSimError, match="layer99"):
+        simulator.run(world(tmp_path, "lost"))

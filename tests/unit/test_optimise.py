@@ -1,0 +1,225 @@
+"""The Pareto front: what belongs to it, that a whole grid is judged like brute force, and that a search finds it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from worlds import card, chain, scenario
+
+import simulator
+from simulator.analysis.optimise import optimise
+from simulator.analysis.pareto import costs, front, merge_groups, read_objectives
+from simulator.analysis.search import Place, search
+from simulator.analysis.sweep import Options, Sweep
+from simulator.cli import cli
+from simulator.errors import ResultError, ScenarioError, SweepError
+from simulator.scenario.load import load_scenario
+
+ALL = ("latency", "energy", "accuracy")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> dict[str, Any]:
+    """On the device: 210 ms. Cut at the head: 10 ms, 2000 bytes, 5 ms on the server."""
+    folder = tmp_path / "world"
+    folder.mkdir()
+    return scenario(
+        chain(folder, {"head": 2000, "tail": 4}),
+        card(folder, "device", "device", {"head": "10 ms", "tail": "200 ms"}),
+        card(folder, "server", "server", {"head": "1 s", "tail": "5 ms"}),
+        policies=[{"kind": "local"}, {"kind": "split", "at": "head"}, {"kind": "edge", "encoding": "float32"}],
+        workload={"arrivals": "poisson", "rate": "1 /s", "requests": 30},
+    )
+
+
+def grid(world: dict[str, Any], *over: str) -> Sweep:
+    return Sweep(load_scenario(world), over, Options(workers=1))
+
+
+def brute_force(values: np.ndarray) -> list[bool]:
+    """By the definition, pair by pair."""
+    return [
+        not any(all(other <= one) and any(other < one) for other in values) and not np.isnan(one).any()
+        for one in values
+    ]
+
+
+def test_front_by_hand() -> None:
+    """(2, 2) is beaten by (1, 2); equal rows are on the front together; NaN never is."""
+    values = np.array([[1, 2], [2, 1], [2, 2], [1, 2], [0, np.nan], [3, 0]], dtype=float)
+    assert front(values).tolist() == [True, True, False, True, False, True]
+
+
+@pytest.mark.parametrize("objectives", [2, 3])
+def test_front_agrees_with_its_definition(objectives: int) -> None:
+    """On random values with many ties."""
+    generator = np.random.default_rng(objectives)
+    for _ in range(20):
+        values = generator.integers(0, 6, (40, objectives)).astype(float)
+        values[generator.random(40) < 0.1, 0] = np.nan
+        with np.errstate(invalid="ignore"):
+            assert front(values).tolist() == brute_force(values)
+
+
+def test_groups_are_merged_with_their_requests() -> None:
+    """Two groups: 10 completed of 10 at 1 s, 30 of 40 at 2 s: 1.75 s over 40; energy over all 50."""
+    row = {"point": "x", "count": 3, "policy": "edge", "accuracy": 0.5}
+    rows = [
+        row | {"requests": 10, "completed": 10, "latency_mean_s": 1.0, "energy_mean_j": 5.0},
+        row | {"requests": 40, "completed": 30, "latency_mean_s": 2.0, "energy_mean_j": 10.0},
+    ]
+    [merged] = merge_groups(rows, ["count"])
+    assert merged["count"] == 3
+    assert merged["latency_mean_s"] == pytest.approx(1.75)
+    assert merged["energy_mean_j"] == pytest.approx(9.0)
+    assert merged["completed_ratio"] == pytest.approx(0.8)
+
+
+def test_a_small_grid_is_judged_as_a_whole(world: dict[str, Any], tmp_path: Path) -> None:
+    """The front is that of brute force over ordinary runs of every point."""
+    axes = {"link.uplink.rate": ["0.1 Mbit/s", "1 Mbit/s", "10 Mbit/s"], "workload.rate": ["0.5 /s", "2 /s"]}
+    found = optimise(grid(world, *(f"{a}={','.join(v)}" for a, v in axes.items())), ALL, tmp_path / "out")
+    every = []
+    for values in itertools.product(*axes.values()):
+        summary = simulator.run(world, overrides=[f"{a}={v}" for a, v in zip(axes, values, strict=True)]).summary
+        every += summary[["latency_mean_s", "energy_mean_j", "accuracy"]].to_numpy().tolist()
+    table = np.array(every) * [1, 1, -1]
+    best = sorted(map(tuple, table[brute_force(table)].tolist()))
+    assert found.exhaustive
+    assert sorted(map(tuple, costs(found.rows, ALL).tolist())) == best
+    assert len(found.alternatives) == 18
+
+
+def test_what_is_written(world: dict[str, Any], tmp_path: Path) -> None:
+    """The front as CSV and Parquet, a figure with axis labels and units, and the alternatives that it shows."""
+    out = tmp_path / "out"
+    found = optimise(grid(world, "link.uplink.rate=1:8 Mbit/s:4:log"), ("latency", "energy"), out)
+    table = pd.read_csv(out / "front.csv")
+    pd.testing.assert_frame_equal(table, pd.read_parquet(out / "front.parquet"))
+    assert table["latency_mean_s"].is_monotonic_increasing
+    assert len(table) == len(found.rows) > 0
+    assert len(pd.read_csv(out / "figures" / "front.csv")) == 12
+    drawing = (out / "figures" / "front.svg").read_text()
+    assert "Mean latency (ms)" in drawing
+    assert "Device energy per request (" in drawing
+    assert found.figure().axes[0].get_xlabel() == "Mean latency (ms)"
+
+
+def test_a_search_goes_on_where_it_was(world: dict[str, Any], tmp_path: Path) -> None:
+    """The same seed asks for the same points, and they are there already."""
+    axes = ("link.uplink.rate=0.1:50 Mbit/s:30:log", "workload.rate=0.1:2 /s:30:log")
+    first = optimise(grid(world, *axes), ("latency", "energy"), tmp_path / "out", budget=80)
+    again = optimise(grid(world, *axes), ("latency", "energy"), tmp_path / "out", budget=80)
+    assert not first.exhaustive
+    assert (first.sweep.computed, again.sweep.computed) == (80, 0)
+    assert first.rows == again.rows
+
+
+def test_a_search_finds_the_best_of_a_scenario(world: dict[str, Any], tmp_path: Path) -> None:
+    """No queue: latency falls with the uplink rate down to 10 ms + 16 kbit / rate + 5 ms + the answer, cut at the head.
+
+    So the fastest of 40 x 40 points is known: the highest rate, one device at the slowest pace; 150 points find it
+    within 1 %.
+    """
+    axes = ("link.uplink.rate=0.1:50 Mbit/s:40:log", "workload.rate=0.001:0.01 /s:40")
+    found = optimise(grid(world, *axes), ("latency", "energy"), tmp_path / "out", budget=150)
+    fastest = 0.010 + 16_000 / 50e6 + 0.005 + 4 * 8 / 1e6
+    assert found.rows[0]["latency_mean_s"] == pytest.approx(fastest, rel=0.01)
+    assert found.rows[0]["policy"].endswith("head")
+
+
+def test_a_search_finds_a_known_front() -> None:
+    """Deb's bi-objective problem with g = 1 + (y - 0.3)^2: f1 = x, f2 = g (1 - sqrt(x / g)), front at y = 0.3.
+
+    With 600 of 10 201 points the dominated area is that of the true front within 2 %.
+    """
+    side = 101
+
+    def values(place: Place) -> list[float]:
+        x, y = place[0] / (side - 1), place[1] / (side - 1)
+        g = 1 + 10 * (y - 0.3) ** 2
+        return [x, g * (1 - np.sqrt(x / g))]
+
+    seen: dict[Place, list[float]] = {}
+
+    def evaluate(places: Sequence[Place]) -> Mapping[Place, Sequence[Sequence[float] | None]]:
+        seen.update({place: values(place) for place in places})
+        # two policies: the second is worse everywhere, and sometimes it has no values at all
+        return {
+            place: [seen[place], None if place[0] % 2 else [value + 1 for value in seen[place]]] for place in places
+        }
+
+    tried = search([side, side], [True, True], 2, evaluate, budget=600, seed=3)
+    assert tried == len(seen) == 600
+    truth = np.array([values((k, 30)) for k in range(side)])
+    assert _area(np.array(list(seen.values()))) == pytest.approx(_area(truth), rel=0.02)
+
+
+def _area(points: np.ndarray) -> float:
+    """Area that is dominated, up to the corner (1.1, 1.1)."""
+    best = points[front(points)]
+    best = best[np.argsort(best[:, 0])]
+    best = best[(best < 1.1).all(axis=1)]
+    right = np.append(best[1:, 0], 1.1)
+    return float(((right - best[:, 0]) * (1.1 - best[:, 1])).sum())
+
+
+def test_axes_of_names_are_categories() -> None:
+    """Their order means nothing; all the same the best of 30 x 30 is found, and nothing is computed twice."""
+    asked: list[Place] = []
+
+    def evaluate(places: Sequence[Place]) -> Mapping[Place, Sequence[Sequence[float]]]:
+        asked.extend(places)
+        return {p: [[float((p[0] * 7) % 30), float(abs(p[1] - 11)) + (p[0] * 7) % 30]] for p in places}
+
+    search([30, 30], [False, True], 1, evaluate, budget=500, seed=1)
+    assert len(asked) == len(set(asked)) <= 500
+    assert (0, 11) in asked
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("latency", "no front"), ("latency,cost", "cost"), ("energy,energy", "given twice")]
+)
+def test_objectives_that_are_refused(text: str, word: str) -> None:
+    """Each with what is wrong."""
+    with pytest.raises(ScenarioError, match=word):
+        read_objectives(text)
+
+
+def test_an_objective_that_nobody_knows(world: dict[str, Any], tmp_path: Path) -> None:
+    """A model without a published accuracy, and no sample records."""
+    profile = json.loads(Path(world["model"]).read_text())
+    profile["top1"] = profile["top1_source"] = None
+    Path(world["model"]).write_text(json.dumps(profile))
+    with pytest.raises(SweepError, match="no alternative has a known accuracy"):
+        optimise(grid(world, "count=1,2"), ALL, tmp_path / "out")
+
+
+def test_the_points_of_another_sweep_are_refused(world: dict[str, Any], tmp_path: Path) -> None:
+    """As by a sweep."""
+    optimise(grid(world, "count=1,2"), ALL, tmp_path / "out")
+    with pytest.raises(ResultError, match="is not a folder of this sweep"):
+        optimise(grid(world, "count=1,3"), ALL, tmp_path / "out")
+
+
+def test_the_command(world: dict[str, Any], tmp_path: Path) -> None:
+    """Prints the front and where it is."""
+    file = tmp_path / "world.yaml"
+    file.write_text(json.dumps(world))
+    out = tmp_path / "out"
+    arguments = ["optimise", str(file), "--over", "link.uplink.rate=1:8 Mbit/s:4:log", "--workers", "1", "-o", str(out)]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    assert "of 12 alternatives are on the front, from all 4 points" in done.stdout
+    assert (out / "front.csv").exists()
+    refused = CliRunner().invoke(cli, [*arguments, "--objectives", "latency,costs"])
+    assert refused.exit_code == 2
+    assert '"costs" is not an objective' in refused.stderr

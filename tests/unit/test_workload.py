@@ -1,0 +1,114 @@
+"""Drawing requests: streams are named, so that nothing changes what others see."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.devices.card import Variability
+from simulator.errors import ScenarioError
+from simulator.scenario.schema import Workload as WorkloadSpec
+from simulator.workload import Source, Workload, draw, factors, stream
+
+
+def source(devices: range = range(1), samples: int = 0, base: Path | None = None, **spec: Any) -> Source:
+    fields = {"arrivals": "poisson", "rate": "10 /s", "requests": 100} | spec
+    given = {key: value for key, value in fields.items() if value is not None}
+    return Source(WorkloadSpec.model_validate(given), devices, samples, None, None, base)
+
+
+def test_periodic_arrivals_stand_at_multiples_of_the_period() -> None:
+    drawn = draw([source(arrivals="periodic", rate="4 /s", requests=5)], 1, 0)
+    assert drawn.arrival_s.tolist() == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_duration_ends_before_its_last_instant() -> None:
+    """4 a second for 1 s: 0 to 0.75, not 1."""
+    drawn = draw([source(arrivals="periodic", rate="4 /s", requests=None, duration="1 s")], 1, 0)
+    assert drawn.arrival_s.tolist() == [0, 0.25, 0.5, 0.75]
+
+
+def test_jitter_moves_each_arrival_by_less_than_its_bound_and_keeps_order() -> None:
+    drawn = draw([source(arrivals="periodic", rate="10 /s", requests=1000, jitter="50 ms")], 1, 0)
+    moved = drawn.arrival_s - np.arange(1000) / 10
+    assert moved.min() >= 0
+    assert moved.max() < 0.05
+    assert moved.std() == pytest.approx(0.05 / math.sqrt(12), rel=0.1)
+
+
+def test_poisson_gaps_have_the_mean_and_the_spread_of_an_exponential() -> None:
+    """10 a second: mean 0.1 s within 4 standard errors, coefficient of variation 1 within 4 % (10 000 gaps)."""
+    gaps = np.diff(draw([source(requests=10_001)], 3, 0).arrival_s)
+    assert abs(gaps.mean() - 0.1) < 4 * 0.1 / math.sqrt(10_000)
+    assert gaps.std() / gaps.mean() == pytest.approx(1, abs=0.04)
+
+
+def test_a_poisson_duration_has_as_many_requests_as_its_rate_says() -> None:
+    """1000 s at 10 a second: 10 000 within 4 standard deviations (100), none at or after the end."""
+    drawn = draw([source(requests=None, duration="1000 s")], 5, 0)
+    assert abs(drawn.size - 10_000) < 400
+    assert drawn.arrival_s.max() < 1000
+
+
+def test_requests_are_numbered_by_arrival_then_device() -> None:
+    drawn = draw([source(range(3), arrivals="periodic", requests=2)], 1, 0)
+    assert drawn.device.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def same(one: Workload, other: Workload) -> bool:
+    return one.arrival_s.tobytes() == other.arrival_s.tobytes() and one.sample.tobytes() == other.sample.tobytes()
+
+
+def test_the_seed_and_the_replication_decide_everything() -> None:
+    sources = [source(range(2), samples=7)]
+    assert same(draw(sources, 1, 0), draw(sources, 1, 0))
+    assert not same(draw(sources, 1, 0), draw(sources, 2, 0))
+    assert not same(draw(sources, 1, 0), draw(sources, 1, 1))
+
+
+def test_another_device_changes_nobody_elses_requests() -> None:
+    few, many = draw([source(range(2), samples=7)], 1, 0), draw([source(range(3), samples=7)], 1, 0)
+    mine = many.device < 2
+    assert few.arrival_s.tolist() == many.arrival_s[mine].tolist()
+    assert few.sample.tolist() == many.sample[mine].tolist()
+
+
+def test_streams_of_different_purpose_differ() -> None:
+    first = {name: stream(1, 0, name, 0).random() for name in ("arrivals", "samples", "device time", "edge time")}
+    assert len(set(first.values())) == 4
+
+
+@pytest.mark.parametrize("cv", [0.1, 0.5, 1.5])
+def test_lognormal_factors_have_mean_one_and_their_variation(cv: float) -> None:
+    """Mean within 4 standard errors of 1, coefficient of variation within 5 % (400 000 draws)."""
+    given = {"distribution": "lognormal", "cv": {"value": cv, "source": "tests"}}
+    drawn = factors(Variability.model_validate(given), 400_000, np.random.default_rng(1))
+    assert abs(drawn.mean() - 1) < 4 * cv / math.sqrt(drawn.size)
+    assert drawn.std() == pytest.approx(cv, rel=0.05)
+
+
+def test_recorded_arrivals_are_taken_as_they_are_and_sorted(tmp_path: Path) -> None:
+    (tmp_path / "times.csv").write_text("# mine\narrival_s,device\n0.5,1\n0.25,0\n0.125,1\n")
+    spec = {"arrivals": "recorded", "rate": None, "requests": None, "file": str(tmp_path / "times.csv")}
+    drawn = draw([source(range(2), base=tmp_path, **spec)], 1, 0)
+    assert drawn.arrival_s.tolist() == [0.125, 0.25, 0.5]
+    assert drawn.device.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "time\n1\n", "arrival_s\nx\n", "arrival_s\n-1\n", "arrival_s\nnan\n", "arrival_s,device\n1,2\n"]
+)
+def test_a_recording_that_cannot_be_meant_is_refused_with_its_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "times.csv").write_text(content)
+    spec = {"arrivals": "recorded", "rate": None, "requests": None, "file": str(tmp_path / "times.csv")}
+    with pytest.raises(ScenarioError, match=r"times\.csv"):
+        draw([source(range(2), base=tmp_path, **spec)], 1, 0)
+
+
+def test_no_requests_at_all_is_an_error() -> None:
+    with pytest.raises(ScenarioError, match="no request arrives"):
+        draw([source(requests=None, rate="1 /h", duration="1 ms")], 1, 0)
