@@ -37,6 +37,8 @@ class Source:
         Run-to-run variation of the compute time on the device and on the server.
     base : Path or None
         Folder of relative references.
+    horizon_s : float
+        End of the observation; who would arrive later is no request of this run.
     """
 
     spec: WorkloadSpec
@@ -45,6 +47,7 @@ class Source:
     device_variability: Variability | None
     edge_variability: Variability | None
     base: Path | None
+    horizon_s: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,7 @@ def draw(sources: list[Source], seed: int, replication: int) -> Workload:
                 times = _arrivals(source.spec, stream(seed, replication, "arrivals", device))
             else:
                 times = recorded.get(device - source.devices.start, recorded.get(-1, np.empty(0)))
+            times = times[: np.searchsorted(times, source.horizon_s, side="right")]
             count = times.size
             arrivals.append(times)
             devices.append(np.full(count, device, dtype=np.int32))
@@ -110,7 +114,7 @@ def draw(sources: list[Source], seed: int, replication: int) -> Workload:
             on_edge.append(factors(source.edge_variability, count, stream(seed, replication, "edge time", device)))
     arrival_s = np.concatenate(arrivals)
     if arrival_s.size == 0:
-        raise ScenarioError(Problem("no request arrives", "lengthen the duration", path=("workload",)))
+        raise ScenarioError(Problem("no request arrives", "lengthen the duration or the horizon", path=("workload",)))
     device_of = np.concatenate(devices)
     order = np.lexsort((device_of, arrival_s))
     return Workload(

@@ -16,6 +16,7 @@ from simulator import paths, registry
 from simulator.devices.card import load_card
 from simulator.devices.sourced import Sourced
 from simulator.errors import NotFoundError, Problem, did_you_mean
+from simulator.links.generator import MarkovGenerator, load_markov
 from simulator.links.radio import load_radio
 from simulator.links.trace import read_trace
 from simulator.profiling.model import ModelProfile, load_profile
@@ -91,11 +92,21 @@ def _radios() -> Table:
 
 
 def _traces() -> Table:
+    """Traces, and the generators that a link can be drawn from instead."""
     numbers = ("length", "mean", "least", "most", "outage")
-    view = _table("name", *numbers, numbers=numbers)
+    view = _table("name", "write", *numbers, numbers=numbers)
     for name in paths.names("trace"):
-        view.add_row(name, *_trace_cells(paths.find("trace", name)))
+        view.add_row(name, "trace: NAME", *_trace_cells(paths.find("trace", name)))
+    for name in paths.names("generator"):
+        view.add_row(name, "generator: NAME", *_generator_cells(load_markov(name)))
     return view
+
+
+def _generator_cells(generator: MarkovGenerator) -> tuple[str, ...]:
+    outage = sum(state.share for state in generator.states if state.highest == 0)
+    least, most = min(state.lowest for state in generator.states), max(state.highest for state in generator.states)
+    rates = (human(rate, "bit rate") for rate in (generator.mean_rate_bps, least, most))
+    return "drawn", *rates, f"{outage:.1%}"
 
 
 def _trace_cells(path: Path) -> tuple[str, ...]:
@@ -172,6 +183,8 @@ def _add_fields(view: Table, part: Any, prefix: str) -> None:
             view.add_row(f"{prefix}{key}", Text(written), Text(value.origin))
         elif isinstance(value, BaseModel | Mapping):
             _add_fields(view, value, f"{prefix}{key}.")
+        elif isinstance(value, tuple | list) and all(isinstance(entry, BaseModel) for entry in value):
+            _add_fields(view, {f"{key}.{number}": entry for number, entry in enumerate(value)}, prefix)
         elif value is not None:
             view.add_row(f"{prefix}{key}", Text(str(value)), "")
 
@@ -185,6 +198,8 @@ def _readable(written: str) -> str:
 
 
 def _show_trace(name: str) -> RenderableType:
+    if name in paths.names("generator") and name not in paths.names("trace"):
+        return _show_card(load_markov)(name)
     path = paths.find("trace", name)
     view = _table("length", "mean", "least", "most", "outage")
     view.add_row(*_trace_cells(path))

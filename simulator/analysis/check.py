@@ -13,7 +13,10 @@ def check(loaded: LoadedScenario) -> list[Problem]:
     """Problems with references, cuts, memory, exits and arrivals; empty when the scenario can run."""
     try:
         system, _ = prepare(loaded)
-        draw(sources(system), loaded.scenario.seed, 0)
     except ScenarioError as error:
         return list(error.problems)
+    try:
+        draw(sources(system), loaded.scenario.seed, 0)
+    except ScenarioError as error:
+        return loaded.located(error.problems)
     return []

@@ -43,10 +43,10 @@ def end_of_run_s(plan: Plan, workload: Workload, log: RequestLog) -> float:
     return float(np.nanmax(np.concatenate((log.finish_s, workload.arrival_s[-1:]))))
 
 
-def busy_s(start_s: Floats, end_s: Floats, run_end_s: float) -> Floats:
-    """Time each request held a station; what is unfinished counts up to the end of the run."""
+def busy_s(start_s: Floats, end_s: Floats, run_end_s: float, since_s: float = 0.0) -> Floats:
+    """Time after an instant that each request held a station; what is unfinished counts up to the end of the run."""
     ended = np.where(np.isnan(end_s), run_end_s, end_s)
-    return np.where(np.isnan(start_s), 0.0, ended - start_s)
+    return np.where(np.isnan(start_s), 0.0, np.maximum(ended, since_s) - np.maximum(start_s, since_s))
 
 
 def attribute(system: System, plan: Plan, workload: Workload, log: RequestLog) -> Energy:

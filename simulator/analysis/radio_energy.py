@@ -144,6 +144,8 @@ def _charge_waking(caused: Floats, mine: Transfers, other: Transfers, radio: Rad
     if not waking.any():
         return
     waking = waking - overlap_s(mine.start_s, mine.bits_from_s, other.bits_from_s, other.end_s)
+    # both directions may wait for the same promotion
+    waking = waking - overlap_s(mine.start_s, mine.bits_from_s, other.start_s, other.bits_from_s) / 2
     ends = np.sort(np.concatenate((mine.end_s, other.end_s)))
     last = np.searchsorted(ends, mine.start_s, side="right")
     quiet = mine.start_s - np.where(last > 0, ends[np.maximum(last - 1, 0)], -np.inf)

@@ -90,19 +90,23 @@ class Replications(Generic[T]):
         top1 = {group.name if len(groups) > 1 else "": group.profile.top1 for group in groups}
         facts = {}
         for (policy, group), noted in self._busy.items():
-            device, uplink, edge = (noted.busy / noted.available).tolist()
+            nothing = np.full(noted.busy.size, np.nan)  # where the warm-up outlasts the run
+            shares = np.divide(noted.busy, noted.available, out=nothing, where=noted.available > 0)
+            device, uplink, edge = shares.tolist()
             facts[policy, group] = RunFacts(device, uplink, edge, top1[group])
         return facts
 
     def _note_busy(self, plan: Plan, workload: Workload, log: RequestLog) -> None:
-        """Add the busy times of one run; the warm-up is not cut out, stations are judged over the whole run."""
-        end = end_of_run_s(plan, workload, log)
+        """Add the busy times of one run, from the end of the warm-up to the end of the run."""
+        since = self._system.scenario.statistics.warmup
+        end = max(end_of_run_s(plan, workload, log), since)
         group = plan.group_of[workload.device]
         stages = (
-            busy_s(log.device_start_s, log.device_end_s, end) + busy_s(log.fallback_start_s, log.fallback_end_s, end),
-            busy_s(log.uplink_start_s, log.uplink_end_s, end),
+            busy_s(log.device_start_s, log.device_end_s, end, since)
+            + busy_s(log.fallback_start_s, log.fallback_end_s, end, since),
+            busy_s(log.uplink_start_s, log.uplink_end_s, end, since),
             # a worker is busy once with a batch, however many requests it holds
-            busy_s(log.edge_start_s, log.edge_end_s, end) * (log.batch == np.arange(workload.size)),
+            busy_s(log.edge_start_s, log.edge_end_s, end, since) * (log.batch == np.arange(workload.size)),
         )
         several = len(self._system.groups) > 1
         for g, member in enumerate(self._system.groups):
@@ -110,7 +114,7 @@ class Replications(Generic[T]):
             mine = group == g
             devices = len(member.devices)
             noted.busy += [stages[0][mine].sum(), stages[1][mine].sum(), stages[2].sum()]
-            noted.available += np.array([devices, devices, plan.serving.workers]) * end
+            noted.available += np.array([devices, devices, plan.serving.workers]) * (end - since)
 
 
 def sources(system: System) -> list[Source]:
@@ -123,6 +127,7 @@ def sources(system: System) -> list[Source]:
             device_variability=group.card.variability,
             edge_variability=system.server.variability,
             base=system.base,
+            horizon_s=system.horizon_s,
         )
         for group in system.groups
     ]

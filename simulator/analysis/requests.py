@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.analysis.outcome import outcome
-from simulator.engines.base import COMPLETED, REASON_NAMES, STATUS_NAMES, TURNED_BACK, RequestLog
+from simulator.engines.base import COMPLETED, NO_REASON, REASON_NAMES, STATUS_NAMES, TURNED_BACK, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
@@ -110,7 +110,7 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "downlink_service_s": _stage(log.downlink_end_s - log.downlink_start_s, served),
         "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),
         "bytes_up": judged.bytes_up,
-        "bytes_down": np.where(turned_back, 0.0, plan.bits_down[log.row] / 8),
+        "bytes_down": np.where(log.reason == NO_REASON, plan.bits_down[log.row] / 8, 0.0),
         "energy_compute_j": energy.compute_j,
         "energy_radio_j": energy.radio_j,
         "energy_idle_j": energy.idle_j,

@@ -67,7 +67,10 @@ def run_scenario(
     runs = Replications(system, plans, table)
     with _progress(progress, replications * len(plans)) as advance:
         for _ in range(replications):
-            runs.add(engine, expected=replications, advance=advance)
+            try:
+                runs.add(engine, expected=replications, advance=advance)
+            except ScenarioError as error:
+                raise ScenarioError(loaded.located(error.problems)) from error
     manifest = _manifest(loaded, system, runs.engine, time.perf_counter() - started)
     result = build_result(
         scenario.name,

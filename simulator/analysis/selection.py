@@ -49,13 +49,20 @@ class RequestColumns:
         return self._floats[name]
 
     def codes(self, name: str) -> tuple[IntArray, list[str]]:
-        """A text column as numbers of its distinct values, which are listed in order of first appearance."""
+        """A text column as numbers of its distinct values, in the order of its dictionary, else of first appearance."""
         if name not in self._codes:
-            encoded = pc.cast(self._table.column(name), pa.string()).combine_chunks().dictionary_encode()
+            column = self._table.column(name)
+            if not pa.types.is_dictionary(column.type):
+                column = pc.cast(column, pa.string()).dictionary_encode()
+            encoded = column.unify_dictionaries().combine_chunks()
             if isinstance(encoded, pa.ChunkedArray):
                 encoded = encoded.combine_chunks()
             numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-            self._codes[name] = (numbers, encoded.dictionary.to_pylist())
+            values = encoded.dictionary.to_pylist()
+            used = np.unique(numbers[numbers >= 0])
+            renumbered = np.full(len(values) + 1, -1, dtype=np.int64)  # the last entry is where -1 leads
+            renumbered[used] = np.arange(used.size)
+            self._codes[name] = (renumbered[numbers], [values[code] for code in used])
         return self._codes[name]
 
     @cached_property

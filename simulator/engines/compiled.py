@@ -31,22 +31,24 @@ def transfer_over(channels: Any, channel: int, now: float, bits: float) -> float
     return transfer_s(now, bits, edges_s[a : b + 1], rates_bps[a:b], cumulative_bits[a : b + 1])
 
 
-def wake_of(radios: Any, device: int, quiet_s: float) -> float:
+def wake_of(radios: Any, device: int, now: float, quiet_since: float, awake_from: float) -> float:
     """`wake_s` of the radio of a device; `engines.fast` has laid those of all groups end to end."""
     group_of, first, last, ends_s, delays_s = radios
     a, b = first[group_of[device]], last[group_of[device]]
-    return wake_s(quiet_s, ends_s[a:b], delays_s[a : b + 1])
+    return wake_s(now, quiet_since, awake_from, ends_s[a:b], delays_s[a : b + 1])
 
 
 def transfer_end(
-    now: float, bits: float, device: int, channels: Any, channel: int, radios: Any, quiet_since: Any, wakes: bool
+    now: float, bits: float, device: int, channels: Any, channel: int, radios: Any, awake: Any, wakes: bool
 ) -> tuple[float, float]:
     """Promotion delay and end of a transfer that starts now; keeps the radio of the device awake until then."""
+    quiet_since, awake_from = awake
     delay = 0.0
     begin = now
     if wakes and bits > 0:
-        delay = wake_of(radios, device, now - quiet_since[device])
+        delay = wake_of(radios, device, now, quiet_since[device], awake_from[device])
         begin = now + delay
+        awake_from[device] = begin
     end = begin + transfer_over(channels, channel, begin, bits)
     if bits > 0:
         quiet_since[device] = max(quiet_since[device], end)
@@ -79,7 +81,7 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
     ) = log
     count = arrival_s.size
     devices = uplink_of.size
-    quiet_since = np.full(devices, -np.inf)
+    awake = (np.full(devices, -np.inf), np.full(devices, -np.inf))
     edge = 2 * devices
     stations = 3 * devices + 1
 
@@ -184,7 +186,7 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                 stage[request] = UPLINK_END
                 here = device[request]
                 bits = bits_up[row[request]]
-                delay, ends = transfer_end(now, bits, here, uplinks, uplink_of[here], radios, quiet_since, wakes)
+                delay, ends = transfer_end(now, bits, here, uplinks, uplink_of[here], radios, awake, wakes)
                 if wakes:
                     uplink_wake[request] = delay
             else:
@@ -192,7 +194,7 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                 stage[request] = DOWNLINK_END
                 here = device[request]
                 bits = bits_down[row[request]]
-                delay, ends = transfer_end(now, bits, here, downlinks, downlink_of[here], radios, quiet_since, wakes)
+                delay, ends = transfer_end(now, bits, here, downlinks, downlink_of[here], radios, awake, wakes)
                 if wakes:
                     downlink_wake[request] = delay
             if size == times.size:

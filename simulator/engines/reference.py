@@ -80,6 +80,7 @@ class Run:
         self.downlinks = [Station(2 * devices + 1 + d, self.begin_downlink) for d in range(devices)]
         self.wakes = plan.wakes
         self.quiet_since_s = [-math.inf] * devices
+        self.awake_from_s = [-math.inf] * devices
         self.radio = [(plan.tail_ends_s[g].tolist(), plan.wake_delays_s[g].tolist()) for g in group_of]
         self.turned_back: set[int] = set()
         self.due: list[tuple[int, Station]] = []
@@ -196,7 +197,10 @@ class Run:
         if not self.wakes:
             return now
         ends_s, delays_s = self.radio[device]
-        delay = wake_s(now - self.quiet_since_s[device], ends_s, delays_s) if bits > 0 else 0.0
+        delay = 0.0
+        if bits > 0:
+            delay = wake_s(now, self.quiet_since_s[device], self.awake_from_s[device], ends_s, delays_s)
+            self.awake_from_s[device] = now + delay
         log[request] = delay
         return now + delay
 

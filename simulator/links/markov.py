@@ -44,7 +44,9 @@ class MarkovLink(LinkKind):
 
     def channel(self, base: Path | None) -> Channel:
         """A constant rate, the mean of the generator: what the planner assumes."""
-        return Channel.constant(load_markov(self.generator, base).mean_rate_bps)
+        spec = load_markov(self.generator, base)
+        _refuse_too_long(spec, self.length / spec.step, self.length)
+        return Channel.constant(spec.mean_rate_bps)
 
     def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:
         """One realisation, for one device in one replication."""
@@ -72,14 +74,18 @@ def generate(spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: f
     state = _drawn(np.array([entry.share for entry in spec.states]), generator.random())
     rates = np.empty(0)
     while not rates.any():
-        if rates.size + count > MAX_STEPS:
-            what = f"{spec.name}: {duration_s:g} s at a step of {spec.step:g} s"
-            raise TraceError(Problem(f"{what} are too many steps, or all of them an outage", "draw a shorter length"))
+        _refuse_too_long(spec, rates.size + count, duration_s)
         path = _walk(spec, state, generator.random(count))
         rates = np.concatenate((rates, _rates(spec, path, generator.random(count))))
         state = int(path[-1])
     edges = np.arange(rates.size + 1, dtype=np.float64) * spec.step
     return Channel(edges, rates)
+
+
+def _refuse_too_long(spec: MarkovGenerator, steps: float, duration_s: float) -> None:
+    if steps > MAX_STEPS:
+        what = f"{spec.name}: {duration_s:g} s at a step of {spec.step:g} s"
+        raise TraceError(Problem(f"{what} are too many steps, or all of them an outage", "draw a shorter length"))
 
 
 def _drawn(weights: Floats, uniform: float) -> int:

@@ -31,21 +31,24 @@ def stage_after(quiet_s: float, ends_s: Floats) -> int:
     return len(ends_s)
 
 
-def wake_s(quiet_s: float, ends_s: Floats, delays_s: Floats) -> float:
-    """Delay before a transfer can start.
+def wake_s(now_s: float, quiet_since_s: float, awake_from_s: float, ends_s: Floats, delays_s: Floats) -> float:
+    """Delay before bits of a transfer that takes the radio now can flow.
 
     Parameters
     ----------
-    quiet_s : float
-        Time since the end of the last transfer; negative while one is going on, which needs no promotion.
+    now_s : float
+    quiet_since_s : float
+        End of the last transfer; in the future while one is going on, minus infinity when there was none.
+    awake_from_s : float
+        End of the last promotion: a transfer that comes while the radio still wakes for another waits for it too.
     ends_s : sequence of float, length k
         As in `stage_after`.
     delays_s : sequence of float, length k + 1
         Promotion from each stage, last from idle.
     """
-    if quiet_s < 0.0:
-        return 0.0
-    return delays_s[stage_after(quiet_s, ends_s)]
+    if now_s < quiet_since_s:
+        return max(awake_from_s - now_s, 0.0)
+    return delays_s[stage_after(now_s - quiet_since_s, ends_s)]
 
 
 def tail_j(

@@ -189,7 +189,7 @@ def predict(table: Candidates, group: Group, uplink_rate_bps: float | None = Non
         up_s,
         bits_down,
         down_s,
-        waking_s + table.edge_s + propagation_s,
+        table.edge_s + propagation_s,
         group.card.active_w,
         group.card.idle_w,
         radio.active_power.value if radio else 0.0,
@@ -197,7 +197,9 @@ def predict(table: Candidates, group: Group, uplink_rate_bps: float | None = Non
         radio.downlink_energy_per_bit.value if radio else 0.0,
         radio.idle_power.value if radio else 0.0,
     )
-    return Prediction(waking_s + up_s, down_s, propagation_s, latency, energy + waking_j + tail)
+    # while the radio wakes the processor idles, and the radio draws the power of its promotion
+    energy = energy + group.card.idle_w * waking_s + waking_j + tail
+    return Prediction(waking_s + up_s, down_s, propagation_s, latency, energy)
 
 
 def _states(group: Group, sends: NDArray[np.bool_], on_air_s: Floats) -> tuple[Floats, Floats, Floats]:

@@ -31,6 +31,7 @@ from simulator.scenario.references import (
     RadioReference,
     SamplesReference,
 )
+from simulator.units import human
 
 #: names that are safe as a folder below ``results/``
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -236,7 +237,8 @@ class Scenario(_RuledPart):
     )
     statistics: Statistics = Field(Statistics(), description="Replications, warm-up, batches.")
     horizon: PositiveDuration | None = Field(
-        None, description="End of the observation: requests then in flight are censored. To the last one if left out."
+        None,
+        description="End of the observation: requests in flight are censored, later ones left out. None if left out.",
     )
     result_size: Size | None = Field(
         None, description="Bytes that the server sends back; the size of the model's output if left out."
@@ -263,6 +265,14 @@ class Scenario(_RuledPart):
         if rows > MAX_ROWS:
             message = f"asks for about {rows:.3g} rows (requests of all devices, replications and policies)"
             raise nested(Problem(message, f"at most {MAX_ROWS:,} fit into memory: shorten it", ("workload",)))
+        return self
+
+    @model_validator(mode="after")
+    def _sees_something(self) -> Self:
+        """Refuse a warm-up that leaves nothing to observe."""
+        if self.horizon is not None and self.statistics.warmup >= self.horizon:
+            message = f"the warm-up leaves nothing before the horizon of {human(self.horizon, 'time')}"
+            raise nested(Problem(message, "shorten the warm-up or lengthen the horizon", ("statistics", "warmup")))
         return self
 
     @classmethod

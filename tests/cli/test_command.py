@@ -124,10 +124,11 @@ def test_the_readme_of_the_scenarios_names_them_all() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_list_names_everything_built_in(kind: str) -> None:
-    """One row each."""
+    """One row each; generators stand below the traces."""
     done = offload_sim("list", kind)
     assert done.exit_code == 0, done.stderr
     names = registry.kinds("policies") if kind == "policies" else paths.names(kind.removesuffix("s"))
+    names += paths.names("generator") if kind == "traces" else []
     shown = [line.split()[0] for line in done.stdout.splitlines()[1:]]
     assert shown == names
 

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from heapq import heappop, heappush
 
+import numpy as np
 import pytest
 from generated import cases
 from hypothesis import Phase, find, given, settings
 
 from simulator.engines import fast, reference, stations
 from simulator.engines.base import RequestLog
+from simulator.physics.link import Channel
 from simulator.plan.plan import Plan
+from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.workload import Workload
 
 
@@ -115,3 +118,61 @@ def test_a_wrong_engine_is_caught(
         return bool(differences(reference.run(*case), fast.run(*case)))
 
     find(cases(), shows, settings=settings(max_examples=1500, phases=[Phase.generate]))
+
+
+@pytest.mark.parametrize("order", ["deadline", "priority"])
+def test_long_queues_in_order_of_urgency_agree(order: str) -> None:
+    """Two hundred requests wait at once, more than the fast engine has room for at first."""
+    count = 300
+    generator = np.random.Generator(np.random.PCG64(7))
+    groups = 3
+    plan = replace(
+        lone_plan(groups),
+        deadline_s=np.array([5.0, 1.0, 3.0]),
+        priority=np.array([2.0, 0.0, 1.0]),
+        order=order,
+    )
+    arrival = np.sort(generator.integers(0, 8, count) / 8)
+    device = generator.integers(0, groups, count).astype(np.int32)
+    by_number = np.lexsort((device, arrival))
+    ones = np.ones(count)
+    workload = Workload(arrival[by_number], device[by_number], np.zeros(count, dtype=np.int64), ones, ones)
+    readable, quick = reference.run(plan, workload), fast.run(plan, workload)
+    assert differences(readable, quick) == []
+    waiting = (readable.uplink_end_s[:, None] <= 1.0) & (readable.edge_start_s[:, None] > 1.0)
+    assert waiting.sum() > 64
+
+
+def lone_plan(groups: int) -> Plan:
+    """One device for each group; an instant uplink, one worker that takes 1/8 s."""
+    channel = Channel.constant(1.0)
+    index = np.arange(groups, dtype=np.int32)
+    return Plan(
+        policy="edge",
+        choices=(),
+        device_s=np.zeros(groups),
+        bits_up=np.zeros(groups),
+        edge_s=np.full(groups, 0.125),
+        bits_down=np.zeros(groups),
+        on_device=np.zeros(groups, dtype=bool),
+        offloaded=np.ones(groups, dtype=bool),
+        fallback_s=np.zeros(groups),
+        partition=("input",) * groups,
+        exit=("final",) * groups,
+        chosen_row=index,
+        final=np.zeros(groups, dtype=np.int32),
+        taken=(None,) * groups,
+        group_of=index,
+        uplink=(channel,) * groups,
+        downlink=(channel,) * groups,
+        uplink_of=index,
+        downlink_of=index,
+        propagation_s=np.zeros(groups),
+        tail_ends_s=(np.empty(0),) * groups,
+        wake_delays_s=(np.zeros(1),) * groups,
+        deadline_s=np.full(groups, np.inf),
+        priority=np.zeros(groups),
+        order="arrival",
+        serving=ServingPlan(1, 1, 0.0, UNLIMITED, False, np.array([0.0, 1.0])),
+        horizon_s=np.inf,
+    )

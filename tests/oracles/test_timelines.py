@@ -60,6 +60,19 @@ def test_two_devices_share_one_server_in_order_of_device(tmp_path: Path) -> None
     assert rows["latency_s"].tolist() == pytest.approx([0.15, 0.20], abs=NANO)
 
 
+def test_each_group_has_its_own_device_and_link(tmp_path: Path) -> None:
+    """On the device 0.5 s, 0.25 s on the faster one; over the link 0.15 s, over the other 40 + 1 + 50 + 10 + 1 ms."""
+    other = {"uplink": {"rate": "200 kbit/s"}, "downlink": {"rate": "32 kbit/s"}, "propagation": "1 ms"}
+    faster = card(tmp_path, "faster", "device", {"head": "50 ms", "tail": "200 ms"})
+    workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 1}
+    fleet = [{"name": "plain", "count": 1}, {"name": "other", "count": 1, "device": faster, "link": other}]
+    policies = [{"kind": "local"}, {"kind": "edge", "encoding": "uint8"}]
+    serving = {"workers": 2}
+    rows = requests(world(tmp_path, workload=workload, fleet=fleet, policies=policies, serving=serving))
+    assert rows["group"].tolist() == ["plain", "other"] * 2
+    assert rows["latency_s"].tolist() == pytest.approx([0.5, 0.25, 0.15, 0.102], abs=NANO)
+
+
 def test_two_workers_serve_two_devices_at_once(tmp_path: Path) -> None:
     """With two workers nobody waits."""
     document = world(tmp_path, policies=[{"kind": "edge", "encoding": "uint8"}], count=2)
@@ -100,12 +113,51 @@ def test_an_exit_on_the_device_sends_nothing_and_its_head_costs_when_not_taken(t
         assert rows["correct"].tolist() == [entropy > 0.5] * 3
 
 
+def test_without_exits_the_final_output_is_judged(tmp_path: Path) -> None:
+    """The exit of every sample is wrong, its final output right: right when all of the model runs."""
+    records = tmp_path / "samples.csv"
+    records.write_text("sample,entropy_1,correct_1,correct_final\n0,0.1,0,1\n1,0.9,0,1\n")
+    workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 4, "samples": str(records)}
+    assert requests(world(tmp_path, workload=workload))["correct"].tolist() == [True] * 4
+
+
 def test_requests_beyond_the_horizon_are_censored(tmp_path: Path) -> None:
     """0.5 s of service at 4 a second until 1.2 s: two are finished, the third is being computed."""
     workload = {"arrivals": "periodic", "rate": "4 /s", "requests": 3}
     rows = requests(world(tmp_path, workload=workload, horizon="1.2 s"))
     assert rows["status"].tolist() == ["completed", "completed", "censored"]
     assert rows["finish_s"].isna().tolist() == [False, False, True]
+
+
+def test_who_would_arrive_after_the_horizon_is_no_request(tmp_path: Path) -> None:
+    """4 a second until 1.2 s: five arrive, at 0 to 1 s; nobody is charged with later ones, who miss no deadline."""
+    workload = {"arrivals": "periodic", "rate": "4 /s", "requests": 100, "deadline": "10 s"}
+    result = simulator.run(world(tmp_path, workload=workload, horizon="1.2 s"))
+    assert result.requests["arrival_s"].tolist() == [0, 0.25, 0.5, 0.75, 1.0]
+    assert result.summary.loc[0, ["requests", "completed", "censored"]].tolist() == [5, 2, 3]
+    assert result.summary.loc[0, "deadline_miss_ratio"] == pytest.approx(3 / 5)
+
+
+def test_an_answer_at_the_very_deadline_is_in_time(tmp_path: Path) -> None:
+    """0.5 s of service at 4 a second, deadline 0.5 s: the first is just in time, those that wait are not."""
+    workload = {"arrivals": "periodic", "rate": "4 /s", "requests": 3, "deadline": "0.5 s"}
+    assert requests(world(tmp_path, workload=workload))["deadline_met"].tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("when_full", ["drop", "local"])
+def test_who_finds_the_queue_full_gets_no_answer_from_the_server(tmp_path: Path, when_full: str) -> None:
+    """Three send 1000 bytes each and reach the edge together: one may wait, the other two receive nothing."""
+    rows = requests(
+        world(
+            tmp_path,
+            count=3,
+            serving={"queue_limit": 1, "when_full": when_full},
+            policies=[{"kind": "edge", "encoding": "uint8"}],
+            workload={"arrivals": "periodic", "rate": "1 /s", "requests": 1},
+        )
+    )
+    assert rows["bytes_up"].tolist() == [1000, 1000, 1000]
+    assert rows["bytes_down"].tolist() == [40, 0, 0]
 
 
 def test_energy_of_a_split_request_is_power_times_time(tmp_path: Path) -> None:

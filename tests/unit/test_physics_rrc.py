@@ -34,8 +34,16 @@ def test_a_stage_ends_at_its_end() -> None:
 
 
 def test_no_promotion_while_something_is_on_the_air() -> None:
-    assert wake_s(-0.1, [1.0], [0.5, 2.0]) == 0.0
+    """The radio has been awake since 1 s and is busy until 3 s."""
+    assert wake_s(2.0, 3.0, 1.0, [1.0], [0.5, 2.0]) == 0.0
+
+
+def test_a_transfer_that_comes_during_a_promotion_waits_for_the_rest_of_it() -> None:
+    """Another transfer wakes the radio until 2.5 s and holds it until 9 s; one that comes at 2 s waits 0.5 s."""
+    assert wake_s(2.0, 9.0, 2.5, [1.0], [0.5, 2.0]) == 0.5
 
 
 def test_promotion_is_that_of_the_stage() -> None:
-    assert [wake_s(quiet, [1.0], [0.5, 2.0]) for quiet in (0.0, 0.5, 1.0, math.inf)] == [0.5, 0.5, 2.0, 2.0]
+    """Tail of 1 s after a transfer that ended at 10 s; never before means idle."""
+    asked = [(10.0, 10.0), (10.5, 10.0), (11.0, 10.0), (0.0, -math.inf)]
+    assert [wake_s(now, quiet_since, 0.0, [1.0], [0.5, 2.0]) for now, quiet_since in asked] == [0.5, 0.5, 2.0, 2.0]

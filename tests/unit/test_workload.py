@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from worlds import card, chain, scenario
 
+import simulator
 from simulator.devices.card import Variability
 from simulator.errors import ScenarioError
+from simulator.scenario.load import load_scenario
 from simulator.scenario.schema import Workload as WorkloadSpec
 from simulator.workload import Source, Workload, draw, factors, stream
 
@@ -112,3 +118,67 @@ def test_a_recording_that_cannot_be_meant_is_refused_with_its_file(tmp_path: Pat
 def test_no_requests_at_all_is_an_error() -> None:
     with pytest.raises(ScenarioError, match="no request arrives"):
         draw([source(requests=None, rate="1 /h", duration="1 ms")], 1, 0)
+
+
+@pytest.mark.parametrize("arrivals", ["periodic", "poisson"])
+def test_a_horizon_leaves_earlier_requests_as_they_are(arrivals: str) -> None:
+    """What is drawn until the horizon is the beginning of what is drawn without one; an arrival at it is in."""
+    whole = draw([source(range(2), samples=50, arrivals=arrivals)], 1, 0)
+    horizon_s = float(whole.arrival_s[60])
+    short = draw([replace(source(range(2), samples=50, arrivals=arrivals), horizon_s=horizon_s)], 1, 0)
+    kept = int((whole.arrival_s <= horizon_s).sum())
+    assert short.size == kept < whole.size
+    for name in ("arrival_s", "device", "sample", "device_factor", "edge_factor"):
+        assert np.array_equal(getattr(short, name), getattr(whole, name)[:kept])
+
+
+@pytest.mark.parametrize("how", [simulator.check, simulator.run])
+def test_a_scenario_without_requests_is_told_where_its_workload_stands(
+    tmp_path: Path, how: Callable[[Any], Any]
+) -> None:
+    times = {"whole": "1 s"}
+    files = card(tmp_path, "device", "device", times), card(tmp_path, "server", "server", times)
+    rare = {"arrivals": "poisson", "rate": "1 /h", "duration": "1 ms"}
+    document = scenario(chain(tmp_path, {"whole": 4}), *files, workload=rare)
+    path = tmp_path / "rare.yaml"
+    path.write_text(json.dumps(document, indent=1))
+    line = 1 + next(k for k, text in enumerate(path.read_text().splitlines()) if '"workload"' in text)
+    try:
+        problems = how(path)
+    except ScenarioError as error:
+        problems = error.problems
+    assert [(problem.file, problem.line) for problem in problems] == [(str(path), line)]
+
+
+def test_a_warm_up_beyond_the_horizon_is_refused() -> None:
+    document = scenario("resnet50", "raspberry-pi-4", "t4-triton", horizon="10 s", statistics={"warmup": "10 s"})
+    with pytest.raises(ScenarioError, match=r"leaves nothing before the horizon of 10\.0 s"):
+        load_scenario(document)
+
+
+def test_a_duration_ends_a_recording_before_its_last_instant(tmp_path: Path) -> None:
+    (tmp_path / "times.csv").write_text("arrival_s\n0.5\n1\n1.5\n")
+    spec = {"arrivals": "recorded", "rate": None, "requests": None, "file": str(tmp_path / "times.csv")}
+    assert draw([source(base=tmp_path, duration="1 s", **spec)], 1, 0).arrival_s.tolist() == [0.5]
+
+
+@pytest.mark.parametrize("varying", ["device", "server"])
+def test_run_to_run_variation_is_that_of_the_card_whose_it_is(tmp_path: Path, varying: str) -> None:
+    """Head on the device, tail on the server: only the one whose card says so takes other times."""
+    cards = {
+        role: card(
+            tmp_path,
+            role,
+            role,
+            {"head": "1 s", "tail": "1 s"},
+            variability={"distribution": "exponential"} if role == varying else None,
+        )
+        for role in ("device", "server")
+    }
+    model = chain(tmp_path, {"head": 40, "tail": 40})
+    policies = [{"kind": "split", "at": "head"}]
+    rows = simulator.run(scenario(model, cards["device"], cards["server"], policies=policies)).requests
+    times = {"device": rows["device_service_s"], "server": rows["edge_service_s"]}
+    steady = "server" if varying == "device" else "device"
+    assert times[varying].nunique() == len(rows)
+    assert times[steady].to_numpy() == pytest.approx(np.ones(len(rows)))
