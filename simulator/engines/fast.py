@@ -88,7 +88,7 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
     rows = plan.rows(workload)
     serving = plan.serving
     run_events, run_tandem = _loops()
-    if serving.plain and plan.order == "arrival" and not plan.wakes and _one_entry(plan, workload, rows):
+    if serving.plain and plan.order == "arrival" and not plan.wakes and _one_entry(plan):
         log = RequestLog.empty(rows, serving.fallback, plan.wakes)
         if run_tandem(*_arguments(plan, workload, log)):
             return log
@@ -97,26 +97,25 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
     return log
 
 
-def _one_entry(plan: Plan, workload: Workload, rows: np.ndarray) -> bool:
-    """Whether each device's requests all start at its processor, or all at its uplink."""
-    starts_there = plan.on_device[rows]
-    device = workload.device
-    entries = np.bincount(device, starts_there, plan.group_of.size)
-    return bool(((entries == 0) | (entries == np.bincount(device, minlength=plan.group_of.size))).all())
+def _one_entry(plan: Plan) -> bool:
+    """Whether the requests of each group all start at the processor, or all at the uplink, whatever their way out."""
+    options = zip(plan.chosen_row.tolist(), plan.final.tolist(), strict=True)
+    return all(np.unique(plan.on_device[first : first + final + 1]).size == 1 for first, final in options)
 
 
 def _arguments(plan: Plan, workload: Workload, log: RequestLog) -> tuple[tuple[Any, ...], ...]:
     """Plan, workload and log as the compiled functions take them."""
     serving = plan.serving
     unused = np.empty(0)
+    urgent_first = plan.order != "arrival"
     requests = (
         workload.arrival_s,
         workload.device,
         log.row,
         workload.device_factor,
         workload.edge_factor,
-        plan.urgency(workload),
-        plan.order != "arrival",
+        plan.urgency(workload) if urgent_first else unused,
+        urgent_first,
     )
     options = (
         plan.device_s,
