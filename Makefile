@@ -22,6 +22,7 @@ lint: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/transfers.py
 
 growth: $(VENV)/.installed
 	$(BIN)/python benchmarks/growth.py

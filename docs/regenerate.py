@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FIGURES = ("rate_sweep.svg", "latency_parts.svg")
+#: figure -> scenario that draws it
+FIGURES = {"rate_sweep.svg": "quickstart", "latency_parts.svg": "quickstart", "radio_timeline.svg": "3g-commute"}
 #: columns of `explain` that fit beside each other
 COLUMNS = ("cut after", "device", "bytes up", "uplink", "latency", "energy", "taken by")
 NOT_VALIDATED = "| - | - | - | - |"
@@ -84,8 +85,9 @@ def main() -> None:
             start, end = f"<!-- {block} -->\n", f"<!-- /{block} -->"
             before, _, rest = text.partition(start)
             text = before + start + "\n".join(lines) + "\n" + end + rest.partition(end)[2]
-        for figure in FIGURES:
-            shutil.copy(folder / "quickstart" / "figures" / figure, ROOT / "docs" / "images" / figure)
+        report("3g-commute", folder / "3g-commute")
+        for figure, drawn_by in FIGURES.items():
+            shutil.copy(folder / drawn_by / "figures" / figure, ROOT / "docs" / "images" / figure)
     readme.write_text(text, encoding="utf-8")
 
 

@@ -319,6 +319,20 @@ def fit(measurement: str, format_: str, window: str, file: Path | None) -> None:
     click.echo("\n".join([fit_text(fitted), *(f"written to {path}" for path in written)]))
 
 
+@trace.command()
+@_MEASUREMENT
+@click.option("--below", required=True, metavar="RATE", help='Rate below which the link is blocked: "5 Mbit/s".')
+@_FORMAT
+@_WINDOW
+def blockage(measurement: str, below: str, format_: str, window: str) -> None:
+    """Print the link of two states, clear and blocked, that a measurement suggests; scenarios take it as a channel."""
+    from simulator.analysis.trace_files import read_measurement
+    from simulator.analysis.trace_fit import blockage_text
+    from simulator.units import parse
+
+    click.echo(blockage_text(read_measurement(measurement, format_, window), parse(below, "bit rate")))
+
+
 def main() -> None:
     """Entry point of the command."""
     cli(prog_name="offload-sim")

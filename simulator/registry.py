@@ -28,6 +28,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "constant": "simulator.links.constant:ConstantLink",
             "trace": "simulator.links.trace:TraceLink",
             "markov": "simulator.links.markov:MarkovLink",
+            "blockage": "simulator.links.blockage:BlockageLink",
+            "lora": "simulator.links.lora:LoraLink",
         },
         "compute": {
             "roofline": "simulator.devices.roofline:RooflineCompute",

@@ -1,7 +1,8 @@
 """The unit table at the file boundary: "12 ms" becomes 0.012, and numbers become labels for tables and axes.
 
 Inside the program every quantity is an SI float (seconds, bytes, bit/s, watts, joules, MAC/s); only files and
-people see units. The table is closed: a unit that is not listed is refused with the ones that would be right.
+people see units. Signal levels are the exception: dBm and dB stay what they are. The table is closed: a unit that is
+not listed is refused with the ones that would be right.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ UNITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "energy per bit": {"J/bit": 1.0, "nJ/bit": 1e-9, "uJ/bit": 1e-6, "mW/(Mbit/s)": 1e-9, "mJ/Mbit": 1e-9},
         "compute rate": {f"{p}MAC/s": f for p, f in _DECIMAL.items()},
         "frequency": {"/s": 1.0, "Hz": 1.0, "fps": 1.0, "/min": 1 / 60.0, "/h": 1 / 3600.0},
+        "length": {"m": 1.0, "km": 1e3},
+        "voltage": {"V": 1.0, "mV": 1e-3},
+        # logarithmic: kept as they are written, never converted to watts or ratios
+        "signal level": {"dBm": 1.0},
+        "level difference": {"dB": 1.0},
     }
 )
 
@@ -49,6 +55,10 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
         "energy per bit": "438.39 mW/(Mbit/s)",
         "compute rate": "4.8 GMAC/s",
         "frequency": "10 /s",
+        "length": "1.5 km",
+        "voltage": "3.3 V",
+        "signal level": "14 dBm",
+        "level difference": "6 dB",
     }
 )
 
@@ -163,6 +173,10 @@ SI_UNIT: Mapping[str, str] = MappingProxyType(
         "energy per bit": "J/bit",
         "compute rate": "MAC/s",
         "frequency": "/s",
+        "length": "m",
+        "voltage": "V",
+        "signal level": "dBm",
+        "level difference": "dB",
     }
 )
 
@@ -174,7 +188,7 @@ def exact(value: float, dimension: str) -> str:
 
 _LADDER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "time": ("ns", "us", "ms", "s"),
+        "time": ("ns", "us", "ms", "s", "min", "h"),
         "size": ("B", "kB", "MB", "GB", "TB"),
         "bit rate": ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"),
         "bandwidth": ("B/s", "kB/s", "MB/s", "GB/s", "TB/s"),
@@ -183,8 +197,16 @@ _LADDER: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "energy per bit": ("nJ/bit",),
         "compute rate": ("MAC/s", "kMAC/s", "MMAC/s", "GMAC/s", "TMAC/s"),
         "frequency": ("/s",),
+        "length": ("m", "km"),
+        "voltage": ("mV", "V"),
+        "signal level": ("dBm",),
+        "level difference": ("dB",),
     }
 )
+
+
+#: units that people read only from this many SI units on
+_FROM: Mapping[str, float] = MappingProxyType({"min": 600.0, "h": 7200.0})
 
 
 def human(value: float, dimension: str, digits: int = 3) -> str:
@@ -197,7 +219,7 @@ def human(value: float, dimension: str, digits: int = 3) -> str:
     table = UNITS[dimension]
     chosen = ladder[0]
     for unit in ladder:
-        if abs(value) >= table[unit] * (1 - 0.5 * 10.0**-digits):
+        if abs(value) >= _FROM.get(unit, table[unit]) * (1 - 0.5 * 10.0**-digits):
             chosen = unit
     if value == 0:
         chosen = SI_UNIT[dimension]

@@ -1,17 +1,23 @@
 """Generated plans and workloads that provoke what engines get wrong: ties, zero lengths, outages, full queues, batches.
 
 Times are multiples of 1/8 s and rates are powers of two, so that equal instants are the normal case and sums are
-exact; a part of the cases uses arbitrary floats instead.
+exact; a part of the cases uses arbitrary floats instead. LoRa devices have levels around what a gateway hears and
+around capture, few channels, messages of no to many frames, and servers that meet either receive window or neither.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
+from simulator.links.lora import LoraLink
 from simulator.physics.link import Channel
+from simulator.physics.lora import uplink_airtime_s
+from simulator.plan.lora import LoraPlan, lay_out
+from simulator.plan.medium import LossPlan
 from simulator.plan.plan import Plan
 from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.workload import Workload
@@ -54,9 +60,36 @@ def radios(generator: np.random.Generator, groups: int) -> dict[str, tuple[np.nd
     return {"tail_ends_s": ends, "wake_delays_s": tuple(generator.integers(0, 3, k + 1) / 8 for k in stages)}
 
 
+def losses(generator: np.random.Generator, devices: int, share: float) -> LossPlan | None:
+    """Losses of some devices in a share of the cases; messages have up to 32 bits, frames 4, 8 or 100."""
+    if generator.random() >= share:
+        return None
+    tables = generator.integers(1, devices + 1)
+    lost = [generator.random(generator.integers(1, 9)) < generator.choice([0.0, 0.3, 0.7]) for _ in range(tables)]
+    counts = tuple(np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(~np.append(run, False)))) for run in lost)
+    return LossPlan(
+        frame_bits=generator.choice([4.0, 8.0, 100.0], devices),
+        retransmit=generator.random(devices) < 0.5,
+        delivered=counts,
+        delivered_of=generator.integers(-1, tables, devices).astype(np.int32),
+    )
+
+
+def with_cells(plan: Plan, generator: np.random.Generator, share: float) -> Plan:
+    """The plan, in a share of the cases with devices that share cells, over links of constant rates."""
+    if generator.random() >= share:
+        return plan
+
+    def constant(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+        return tuple(Channel.constant(float(channel.rates_bps.max())) for channel in channels)
+
+    cell_of = generator.integers(-1, 2, plan.group_of.size).astype(np.int32)
+    return replace(plan, uplink=constant(plan.uplink), downlink=constant(plan.downlink), cell_of=cell_of)
+
+
 @st.composite
-def cases(draw: Any) -> tuple[Plan, Workload]:
-    """A plan with one or two groups, and a workload for it."""
+def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Workload]:
+    """A plan with one or two groups, and a workload for it; shares of the cases with losses and with cells."""
     exact = draw(st.integers(0, 3)) > 0
     generator = np.random.Generator(np.random.PCG64(draw(st.integers(0, 2**32 - 1))))
 
@@ -105,7 +138,11 @@ def cases(draw: Any) -> tuple[Plan, Workload]:
         order=draw(st.sampled_from(["arrival", "arrival", "deadline", "priority"])),
         serving=draw(servings()),
         horizon_s=draw(st.sampled_from([np.inf, np.inf, 1.0, 3.0, 8.0])),
+        tolerates_loss=generator.random(groups) < 0.5,
+        uplink_losses=losses(generator, devices, lossy),
+        downlink_losses=losses(generator, devices, lossy),
     )
+    plan = with_cells(plan, generator, shared)
     workload = Workload(
         arrival_s=arrival[order],
         device=device[order],
@@ -114,3 +151,78 @@ def cases(draw: Any) -> tuple[Plan, Workload]:
         edge_factor=np.ones(count) if exact else generator.exponential(1.0, count),
     )
     return plan, workload
+
+
+#: bytes of messages and answers, seconds at the server that meet a receive window or miss it, levels at the gateway
+MESSAGES = [0.0, 0.5, 1.0, 11.0, 20.25, 51.0, 52.0, 115.0, 243.0, 500.0]
+ANSWERS = [0.0, 1.0, 60.0, 600.0]
+EDGE_TIMES_S = [0.0, 0.125, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 30.0]
+LEVELS_DBM = [-110.0, -127.5, -129.9, -130.0, -134.0, -140.5, -142.5, -143.0]
+DIFFERENCES_DB = [0.0, 3.0, 5.999, 6.0, 6.001, 12.0]
+
+
+@st.composite
+def lora_links(draw: Any) -> LoraLink:
+    """Either region, any way to choose the data rate; distance does not matter, levels are generated."""
+    region, factors, plans = draw(st.sampled_from([("EU868", (7, 8, 12), (3, 8)), ("US915", (7, 8, 10), (8, 64))]))
+    return LoraLink.model_validate(
+        {
+            "region": region,
+            "distance": "1 km",
+            "spreading_factor": draw(st.sampled_from([*factors, "range", "adr", "adr"])),
+            "channels": draw(st.sampled_from(plans)),
+            "duty_cycle": draw(st.sampled_from([None, 0.01, 0.1, 1.0])),
+            "confirmed": draw(st.booleans()),
+        }
+    )
+
+
+@st.composite
+def lora_cases(draw: Any) -> tuple[Plan, Workload]:
+    """A generated case in which one of the groups, or each of them, has LoRa."""
+    plan, workload = draw(cases(lossy=0.1, shared=0.1))
+    generator = np.random.Generator(np.random.PCG64(draw(st.integers(0, 2**32 - 1))))
+    groups, devices, rows = plan.propagation_s.size, plan.group_of.size, plan.bits_up.size
+    links = [draw(lora_links()), *(draw(lora_links()) if draw(st.booleans()) else None for _ in range(groups - 1))]
+    group_of = plan.group_of.astype(np.int64)
+    received = generator.choice(LEVELS_DBM) + generator.choice(DIFFERENCES_DB, devices)
+    rules = [None if link is None else link.parameters() for link in links]
+    first_rate = [0 if rules[g] is None else rules[g].first_rate(received[d]) for d, g in enumerate(group_of.tolist())]
+    # the fewer numbers are drawn, the more often devices take the same channel
+    draws = generator.integers(0, generator.choice([1, 2, 1 << 62]), (devices, 64))
+    lora = lay_out(links, group_of, received, np.array(first_rate), draws)
+    plan = replace(
+        plan,
+        bits_up=8 * np.where(plan.offloaded, generator.choice(MESSAGES, rows), 0.0),
+        bits_down=8 * np.where(plan.offloaded, generator.choice(ANSWERS, rows), 0.0),
+        edge_s=np.where(plan.offloaded, generator.choice(EDGE_TIMES_S, rows), 0.0),
+        propagation_s=generator.choice([0.0, 0.0, 0.125, 0.3, 0.5], groups),
+        horizon_s=draw(st.sampled_from([np.inf, np.inf, 2.0, 10.0, 100.0, 5000.0])),
+        cell_of=None if plan.cell_of is None else np.where(lora.uses, -1, plan.cell_of).astype(np.int32),
+        lora=lora,
+    )
+    return plan, _touching(plan, lora, workload, draw(st.sampled_from([1.0, 8.0, 100.0])), generator)
+
+
+def _touching(
+    plan: Plan, lora: LoraPlan, workload: Workload, slower: float, generator: np.random.Generator
+) -> Workload:
+    """The workload with more time between requests, of which some arrive when the first frame of another one ends."""
+    arrival = workload.arrival_s * slower
+    rows = plan.rows(workload)
+    for k in np.flatnonzero(generator.random(arrival.size) < 0.3).tolist():
+        other = int(generator.integers(arrival.size))
+        device = workload.device[other]
+        group, rate = lora.group_of[device], lora.first_rate[device]
+        if lora.uses[device]:
+            size = min(int(np.ceil(plan.bits_up[rows[other]] / 8)), int(lora.most_bytes[group, rate]))
+            factor, bandwidth_hz = int(lora.spreading_factor[group, rate]), float(lora.bandwidth_hz[group, rate])
+            arrival[k] = arrival[other] + uplink_airtime_s(size, factor, bandwidth_hz)
+    order = np.lexsort((workload.device, arrival))
+    return Workload(
+        arrival_s=arrival[order],
+        device=workload.device[order],
+        sample=workload.sample[order],
+        device_factor=workload.device_factor[order],
+        edge_factor=workload.edge_factor[order],
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.profiling.graph import INPUT, Encoding, Exit, Layer
+from simulator.profiling.graph import INPUT, Encoding, Exit, Layer, LossEffect
 from simulator.profiling.model import ModelProfile
 
 
@@ -18,6 +18,7 @@ def chain(
     name: str = "chain",
     input_bytes: int = 400,
     heads: Mapping[str, str] | None = None,
+    loss_effect: LossEffect | None = None,
 ) -> str:
     """Write a chain of layers; ``outputs`` gives each layer's output bytes, ``heads`` an exit after some of them."""
     graph: list[Layer] = []
@@ -49,6 +50,7 @@ def chain(
         top1_source="tests",
         uncounted=(),
         versions={},
+        loss_effect=loss_effect,
     )
     path = folder / f"{name}.json"
     profile.save(path)

@@ -17,11 +17,12 @@ from simulator.devices.card import load_card
 from simulator.devices.sourced import Sourced
 from simulator.errors import NotFoundError, Problem, did_you_mean
 from simulator.links.generator import MarkovGenerator, load_markov
-from simulator.links.radio import load_radio
+from simulator.links.lora_radio import LoraRadio
+from simulator.links.radio import Radio, load_radio
 from simulator.links.trace import read_trace
 from simulator.profiling.model import ModelProfile, load_profile
 from simulator.scenario.load import load_scenario
-from simulator.units import SI_UNIT, human, parse
+from simulator.units import SI_UNIT, exact, human, parse
 
 
 def list_view(kind: str) -> Table:
@@ -80,15 +81,18 @@ def _radios() -> Table:
     view = _table("name", *numbers, "what it is", numbers=numbers)
     for name in paths.names("radio"):
         radio = load_radio(name)
-        energies = (radio.uplink_energy_per_bit.value, radio.downlink_energy_per_bit.value)
-        powers = (radio.active_power.value, radio.idle_power.value)
-        view.add_row(
-            name,
-            *(human(energy, "energy per bit") for energy in energies),
-            *(human(power, "power") for power in powers),
-            Text(radio.title),
-        )
+        view.add_row(name, *_radio_cells(radio), Text(radio.title))
     return view
+
+
+def _radio_cells(radio: Radio | LoraRadio) -> tuple[str, ...]:
+    if isinstance(radio, LoraRadio):
+        powers = [entry.value for entry in radio.transmit_power.values()]
+        active = f"{human(min(powers), 'power')} to {human(max(powers), 'power')}"
+        return "-", "-", active, human(radio.sleep_power.value, "power")
+    energies = (radio.uplink_energy_per_bit.value, radio.downlink_energy_per_bit.value)
+    powers = [radio.active_power.value, radio.idle_power.value]
+    return *(human(energy, "energy per bit") for energy in energies), *(human(power, "power") for power in powers)
 
 
 def _traces() -> Table:
@@ -177,7 +181,8 @@ def _add_fields(view: Table, part: Any, prefix: str) -> None:
     entries = (
         part.items() if isinstance(part, Mapping) else ((key, getattr(part, key)) for key in type(part).model_fields)
     )
-    for key, value in entries:
+    for entry, value in entries:
+        key = exact(entry, "signal level") if isinstance(entry, float) else entry
         if isinstance(value, Sourced):
             written = _readable(str(value.model_dump(mode="json")["value"]))
             view.add_row(f"{prefix}{key}", Text(written), Text(value.origin))

@@ -23,6 +23,7 @@ TEXT_COLUMNS = frozenset(
         "from_policy",
         "to_policy",
         "part",
+        "state",
     }
 )
 #: columns that hold whole numbers

@@ -1,7 +1,7 @@
 """Predicted latency and energy of every policy over the uplink rate, and the rates at which the best one changes.
 
 Each group of a fleet has its own curves, around its own mean uplink rate; beyond the first dozen groups nobody could
-read the figure.
+read the figure. A LoRaWAN link has no rate to vary.
 
 Predictions leave queues out; what they show is which partition pays at which rate. A policy that chooses its cut
 chooses anew at each rate. Crossovers are found by bisection between two neighbouring rates of the grid.
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from simulator.analysis.result import CURVE_COLUMNS
 from simulator.physics import decide
-from simulator.plan.candidates import predict
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
+from simulator.plan.prediction import predict
 from simulator.plan.system import Group, System
 
 if TYPE_CHECKING:
@@ -42,9 +42,13 @@ def rate_sweep(system: System, plans: list[Plan]) -> dict[str, pa.Table]:
     sweep: list[Row] = []
     crossovers: list[Row] = []
     for g, group in enumerate(system.groups[:_MOST_GROUPS]):
+        if group.lora is not None:
+            continue
         curves, changes = _of_group(system, plans, g)
         sweep += [{"group": group.name, **row} for row in curves]
         crossovers += [{"group": group.name, **row} for row in changes]
+    if not sweep:
+        return {}
     return {
         "rate_sweep": pa.Table.from_pylist(sweep, _schema("rate_sweep")),
         "rate_sweep_crossovers": pa.Table.from_pylist(crossovers, _schema("rate_sweep_crossovers")),

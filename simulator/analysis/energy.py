@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.analysis.radio_energy import charge
-from simulator.engines.base import RequestLog
+from simulator.engines.base import DROPPED, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
@@ -40,7 +40,15 @@ def end_of_run_s(plan: Plan, workload: Workload, log: RequestLog) -> float:
     """The horizon, or the last instant at which something happened when there is none."""
     if np.isfinite(plan.horizon_s):
         return plan.horizon_s
-    return float(np.nanmax(np.concatenate((log.finish_s, workload.arrival_s[-1:]))))
+    return float(np.nanmax(np.concatenate((log.finish_s, workload.arrival_s[-1:], _ends_of_dropped(log)))))
+
+
+def _ends_of_dropped(log: RequestLog) -> Floats:
+    """Last instants of requests that nobody answered."""
+    dropped = log.status == DROPPED
+    if not dropped.any():
+        return np.empty(0)
+    return np.concatenate((log.uplink_end_s[dropped], log.downlink_end_s[dropped]))
 
 
 def busy_s(start_s: Floats, end_s: Floats, run_end_s: float, since_s: float = 0.0) -> Floats:

@@ -54,10 +54,25 @@ def explain(loaded: LoadedScenario) -> RenderableType:
 
 
 def _headline(group: Group, system: System) -> str:
+    what = f"{len(group.devices)} x {group.card.name} running {group.profile.name}, server {system.server.name}"
+    return f"{what}; {_link(group)}, {human(group.propagation_s, 'time')} one way"
+
+
+def _link(group: Group) -> str:
+    """The link in a few words: its mean rates, or what LoRaWAN makes of the distance."""
+    if group.lora is None:
+        up, down = (human(channel.mean_rate_bps, "bit rate") for channel in (group.uplink, group.downlink))
+        shared = "" if group.cell is None else f", shared in cell {group.cell}"
+        again = 1 - min(group.delivered_up, group.delivered_down)
+        repeated = f", {100 * again:.2g} % of the frames sent again" if again else ""
+        return f"uplink {up} and downlink {down} on average{repeated}{shared}"
+    rules = group.lora.parameters()
+    rate = rules.settled_rate(rules.received_dbm)
+    heard = rules.received_dbm >= rules.sensitivity_dbm[rate]
+    level = f"{rules.received_dbm:.0f} dBm at the gateway, which needs {rules.sensitivity_dbm[rate]:g} dBm"
     return (
-        f"{len(group.devices)} x {group.card.name} running {group.profile.name}, server {system.server.name}; "
-        f"uplink {human(group.uplink.mean_rate_bps, 'bit rate')} and downlink "
-        f"{human(group.downlink.mean_rate_bps, 'bit rate')} on average, {human(group.propagation_s, 'time')} one way"
+        f"LoRaWAN {group.lora.region} at SF{rules.spreading_factor[rate]}, {level}{'' if heard else ': out of range'}; "
+        f"duty cycle {100 * rules.duty_cycle.min():g} %"
     )
 
 

@@ -6,7 +6,8 @@ Meaning of each column (requests that arrive before the end of the warm-up are l
 - ``energy_mean_j``, ``bytes_up_mean``: over all requests that have the value; what was spent on a request that was
   dropped later was spent all the same.
 - ``deadline_miss_ratio``: (completed late + dropped + censored) / requests with a deadline.
-- ``accuracy``: share of correct answers among completed requests whose answer is known, else the published top-1.
+- ``accuracy``: share of correct answers among completed requests whose answer is known, else the published top-1;
+  less what the profile says that lost bytes cost.
 - ``throughput_rps``: completed requests per second of observed time, which runs from the end of the warm-up to the
   horizon, or to the last completion of the policy's run where there is no horizon.
 - ``utilisation_*``: busy time of a station / (its servers x observed time), computed by the caller.
@@ -169,9 +170,12 @@ def _deadline_miss_ratio(selection: Selection) -> float:
 
 
 def _accuracy(selection: Selection, top1: float | None) -> float:
-    known = _mean(selection.completed("correct"))
+    kept: FloatArray | float = 1.0
+    if selection.columns.has("accuracy_kept"):
+        kept = selection.completed("accuracy_kept")
+    known = _mean(selection.completed("correct") * kept)
     if math.isnan(known) and top1 is not None and selection.count("completed"):
-        return top1
+        return top1 * _mean(np.atleast_1d(kept))
     return known
 
 

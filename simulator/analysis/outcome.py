@@ -37,8 +37,10 @@ class Outcome:
         Relative deadline.
     deadline_met, correct : array
         1, 0, or NaN where there is no deadline, or nothing known about the answer.
+    accuracy_kept : array or None
+        Share of the accuracy that is left after what was lost on the way; None where no model can do without a byte.
     bytes_up : array
-        What the request sends if all of it is sent.
+        What the request sends if all of it is sent, repeated frames included.
     energy : Energy
     """
 
@@ -53,6 +55,7 @@ class Outcome:
     deadline_s: Floats
     deadline_met: Floats
     correct: Floats
+    accuracy_kept: Floats | None
     bytes_up: Floats
     energy: Energy
 
@@ -75,7 +78,8 @@ def outcome(system: System, plan: Plan, workload: Workload, log: RequestLog, rep
         deadline_s=deadline,
         deadline_met=np.where(np.isnan(deadline), np.nan, completed & (latency <= deadline)),
         correct=_correct(system, plan, workload, group, completed),
-        bytes_up=plan.bits_up[log.row] / 8,
+        accuracy_kept=_accuracy_kept(system, plan, log, group),
+        bytes_up=sent_or_planned(log.uplink_sent_bits, plan.bits_up[log.row]) / 8,
         energy=attribute(system, plan, workload, log),
     )
 
@@ -96,6 +100,26 @@ def _correct(
     return correct
 
 
+def sent_or_planned(sent_bits: Floats, planned_bits: Floats) -> Floats:
+    """What was sent where that was counted, else what the option sends."""
+    return np.where(np.isnan(sent_bits), planned_bits, sent_bits)
+
+
+def _accuracy_kept(system: System, plan: Plan, log: RequestLog, group: NDArray[np.int32]) -> Floats | None:
+    """What the loss of bytes leaves of the accuracy, by what each profile declares."""
+    if not plan.counts_bits or not plan.tolerates_loss.any():
+        return None
+    kept = np.ones(group.size)
+    for g, member in enumerate(system.groups):
+        effect = member.profile.loss_effect
+        if effect is None:
+            continue
+        missing, wanted = np.nan_to_num(log.uplink_missing_bits), plan.bits_up[log.row]
+        share = np.divide(missing, wanted, out=np.zeros(group.size), where=missing > 0)
+        kept = np.where(group == g, np.interp(share, effect.lost, effect.kept), kept)
+    return kept
+
+
 def columns_of(outcomes: Sequence[Outcome]) -> RequestColumns:
     """The columns that summaries need, without a table; outcomes in order of policy, then replication."""
     names = ("arrival_s", "finish_s", "latency_s", "deadline_s", "deadline_met", "correct", "bytes_up")
@@ -104,6 +128,9 @@ def columns_of(outcomes: Sequence[Outcome]) -> RequestColumns:
     floats["energy_j"] = np.concatenate([one.energy.total_j for one in outcomes])
     floats["replication"] = np.repeat([float(one.replication) for one in outcomes], sizes)
     floats["request"] = np.concatenate([np.arange(size, dtype=np.float64) for size in sizes])
+    if any(one.accuracy_kept is not None for one in outcomes):
+        kept = [np.ones(one.status.size) if one.accuracy_kept is None else one.accuracy_kept for one in outcomes]
+        floats["accuracy_kept"] = np.concatenate(kept)
     policies = list(dict.fromkeys(one.policy for one in outcomes))
     codes = {
         "policy": (np.repeat([policies.index(one.policy) for one in outcomes], sizes), policies),

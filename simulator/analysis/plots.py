@@ -29,6 +29,7 @@ _MODULES: Mapping[str, str] = MappingProxyType(
         "latency_parts": "simulator.analysis.plots_latency_parts",
         "energy_parts": "simulator.analysis.plots_energy_parts",
         "rate_sweep": "simulator.analysis.plots_rates",
+        "radio_timeline": "simulator.analysis.plots_radio",
     }
 )
 #: names of all figures
@@ -69,7 +70,9 @@ class ResultPlots:
 
 def available(result: Result) -> list[str]:
     """Names of the figures that this result has data for."""
-    return [name for name in NAMES if name != "rate_sweep" or result.curves]
+    from simulator.analysis.result import CURVE_COLUMNS
+
+    return [name for name in NAMES if name not in CURVE_COLUMNS or name in result.curves]
 
 
 def figure(result: Result, name: str) -> Figure:

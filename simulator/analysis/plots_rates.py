@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from simulator.analysis.result import CURVE_COLUMNS
 if TYPE_CHECKING:
     from simulator.analysis.result import Result
 
+#: width of a label above a panel, as a share of the panel's
+_LABEL = 0.036
+_TABLES = ("rate_sweep", "rate_sweep_crossovers")
 #: column -> (first word of the metric in the crossover table, axis label, dimension)
 _PANELS = {
     "latency_s": ("latency", "Predicted latency", "time"),
@@ -31,7 +35,7 @@ _PANELS = {
 
 def tables(result: Result) -> dict[str, DataTable]:
     """The curves and the crossovers."""
-    return {name: DataTable(columns, result.curves[name].to_pylist()) for name, columns in CURVE_COLUMNS.items()}
+    return {name: DataTable(CURVE_COLUMNS[name], result.curves[name].to_pylist()) for name in _TABLES}
 
 
 def draw(data: dict[str, DataTable]) -> Figure:
@@ -115,7 +119,8 @@ def _mark_crossovers(
     factor: float,
 ) -> None:
     """A circle on the curve of the policy that takes over, its rate (in the unit of the axis) above the panel."""
-    for change in changes:
+    places = _apart([_place(change["rate_bps"], rows) for change in changes])
+    for change, place in zip(changes, places, strict=True):
         curve = [row for row in rows if row["policy"] == change["to_policy"]]
         rates = np.log([row["uplink_rate_bps"] for row in curve])
         y = factor * math.exp(np.interp(math.log(change["rate_bps"]), rates, np.log([row[column] for row in curve])))
@@ -124,14 +129,28 @@ def _mark_crossovers(
         axes.plot([x], [y], **_crossover_mark())
         axes.annotate(
             _plain(x),
-            (x, 1.0),
+            (place, 1.0),
             (0, 2),
-            xycoords=("data", "axes fraction"),
+            xycoords="axes fraction",
             textcoords="offset points",
             ha="center",
             rotation=90,
             fontsize=6,
         )
+
+
+def _place(rate_bps: float, rows: Sequence[Mapping[str, Any]]) -> float:
+    """Where a rate lies between the ends of the logarithmic axis."""
+    low, high = _span(rows, "uplink_rate_bps")
+    return math.log(rate_bps / low) / math.log(high / low)
+
+
+def _apart(places: Sequence[float]) -> list[float]:
+    """Places of labels that do not overlap: each moves to the right as far as the one before it asks for."""
+    moved = list(places)
+    for before, here in pairwise(sorted(range(len(places)), key=places.__getitem__)):
+        moved[here] = max(moved[here], moved[before] + _LABEL)
+    return moved
 
 
 def _plain(value: float) -> str:

@@ -5,6 +5,8 @@ power once, however many directions are in use, shared equally between the reque
 each bit. Waking is charged to the request that it is for. The tail after a transfer is charged to the request that
 caused it, and shared equally with the next one if that comes before the tail is over. Idle time is nobody's:
 `energy` shares it among all requests of the device.
+
+A LoRa radio sends, listens after its frames, and sleeps otherwise; both are charged to the request of the frame.
 """
 
 from __future__ import annotations
@@ -15,8 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.base import RequestLog
+from simulator.engines.frames import FrameLog
+from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import Radio
 from simulator.physics.link import Channel, bits_sent
+from simulator.physics.lora import RECEIVE_DELAY1_S, RECEIVE_DELAY2_S
 from simulator.physics.power import overlap_s
 from simulator.physics.rrc import stage_after, tail_j
 from simulator.plan.plan import Plan
@@ -76,20 +81,24 @@ def charge(system: System, plan: Plan, workload: Workload, log: RequestLog, run_
     order = np.argsort(workload.device, kind="stable")
     borders = np.searchsorted(workload.device[order], np.arange(system.devices + 1))
     for group in system.groups:
-        if group.radio is None:
+        if isinstance(group.radio, LoraRadio) and group.lora is not None and log.frames is not None:
+            transmit_w = group.radio.transmit_w(group.lora.transmit_power)
+            charge_lora(caused, idle, group.devices, log.frames, group.radio, transmit_w, run_end_s)
+        if group.cellular is None:
             continue
         for device in group.devices:
             mine = order[borders[device] : borders[device + 1]]
-            up = _transfers(mine, plan.bits_up, log, "uplink", run_end_s)
-            down = _transfers(mine, plan.bits_down, log, "downlink", run_end_s)
-            idle[device] = _charge_device(caused, up, down, group.radio, run_end_s)
-            uplink, downlink = plan.uplink[plan.uplink_of[device]], plan.downlink[plan.downlink_of[device]]
-            caused[up.request] += group.radio.uplink_energy_per_bit.value * _bits(up, uplink)
-            caused[down.request] += group.radio.downlink_energy_per_bit.value * _bits(down, downlink)
+            up = transfers_of(mine, plan.bits_up, log, "uplink", run_end_s)
+            down = transfers_of(mine, plan.bits_down, log, "downlink", run_end_s)
+            idle[device] = _charge_device(caused, up, down, group.cellular, run_end_s)
+            up_bits = bits_of(up, plan, log, "uplink", device)
+            down_bits = bits_of(down, plan, log, "downlink", device)
+            caused[up.request] += group.cellular.uplink_energy_per_bit.value * up_bits
+            caused[down.request] += group.cellular.downlink_energy_per_bit.value * down_bits
     return RadioEnergy(caused, idle)
 
 
-def _transfers(mine: Ints, bits: Floats, log: RequestLog, stage: str, run_end_s: float) -> Transfers:
+def transfers_of(mine: Ints, bits: Floats, log: RequestLog, stage: str, run_end_s: float) -> Transfers:
     """Transfers of at least one bit that have started, up to the end of the run."""
     start, wake, end = (getattr(log, f"{stage}_{part}_s")[mine] for part in ("start", "wake", "end"))
     begun = ~np.isnan(start) & (bits[log.row[mine]] > 0)
@@ -101,13 +110,31 @@ def _transfers(mine: Ints, bits: Floats, log: RequestLog, stage: str, run_end_s:
     return Transfers(mine, start, np.minimum(start + np.nan_to_num(wake), end), end)
 
 
-def _bits(transfers: Transfers, channel: Channel) -> Floats:
-    """Bits that really crossed, counted from the rate: those of a transfer that the end of the run cut are fewer."""
-    arrays = (channel.edges_s, channel.rates_bps, channel.cumulative_bits)
+def bits_of(transfers: Transfers, plan: Plan, log: RequestLog, stage: str, device: int) -> Floats:
+    """Bits that really crossed, shape (n,): those of a transfer that the end of the run cut are fewer."""
+    channel: Channel = getattr(plan, stage)[getattr(plan, f"{stage}_of")[device]]
+    request = transfers.request
+    if not plan.counts_bits:
+        return _flown(transfers, channel)
+    cut = np.isnan(getattr(log, f"{stage}_end_s")[request])
+    sent = getattr(log, f"{stage}_sent_bits")[request]
+    if plan.cell_of is None or plan.cell_of[device] < 0:
+        sent_so_far: Floats = np.where(cut, _flown(transfers, channel), sent)
+        return sent_so_far
+    # a transfer that has not entered its cell by the end of the run has sent nothing
+    left = np.nan_to_num(log.airtime_left_s[request], nan=np.inf)
+    crossed: Floats = np.where(cut, np.maximum(sent - left * channel.rates_bps[0], 0.0), sent)
+    return crossed
+
+
+def _flown(transfers: Transfers, channel: Channel) -> Floats:
+    """Bits of each transfer, counted from its time at the channel's rate."""
+    time_s = transfers.end_s - transfers.bits_from_s
     if channel.rates_bps.size == 1:
-        bits: Floats = (transfers.end_s - transfers.bits_from_s) * channel.rates_bps[0]
+        bits: Floats = time_s * channel.rates_bps[0]
         return bits
-    pairs = zip(transfers.bits_from_s.tolist(), (transfers.end_s - transfers.bits_from_s).tolist(), strict=True)
+    arrays = (channel.edges_s, channel.rates_bps, channel.cumulative_bits)
+    pairs = zip(transfers.bits_from_s.tolist(), time_s.tolist(), strict=True)
     return np.array([bits_sent(start, time, *arrays) for start, time in pairs])
 
 
@@ -152,3 +179,30 @@ def _charge_waking(caused: Floats, mine: Transfers, other: Transfers, radio: Rad
     stages = [stage_after(pause, radio.tail_ends_s) for pause in quiet.tolist()]
     # a transfer that needed no promotion spent no time waking, whatever its stage
     caused[mine.request] += radio.wake_powers_w[stages] * waking
+
+
+def charge_lora(
+    caused: Floats,
+    idle: Floats,
+    devices: range,
+    frames: FrameLog,
+    radio: LoraRadio,
+    transmit_w: float,
+    run_end_s: float,
+) -> None:
+    """Add what the LoRa radios of a group drew for each request, and while they slept."""
+    mine = (frames.device >= devices.start) & (frames.device < devices.stop) & (frames.start_s < run_end_s)
+    request, device = frames.request[mine], frames.device[mine]
+    on_air_s = np.minimum(frames.end_s[mine], run_end_s) - frames.start_s[mine]
+    first_s, second_s = windows_s(frames, run_end_s)
+    listens_s = (first_s + second_s)[mine]
+    np.add.at(caused, request, transmit_w * on_air_s + radio.receive_power.value * listens_s)
+    awake_s = np.bincount(device - devices.start, on_air_s + listens_s, len(devices))
+    idle[devices.start : devices.stop] = radio.sleep_power.value * (run_end_s - awake_s)
+
+
+def windows_s(frames: FrameLog, run_end_s: float) -> tuple[Floats, Floats]:
+    """Time that the receiver was on in the first and the second window after each frame, up to the end of the run."""
+    first_s = np.minimum(frames.first_s, np.maximum(run_end_s - (frames.end_s + RECEIVE_DELAY1_S), 0.0))
+    second_s = np.minimum(frames.second_s, np.maximum(run_end_s - (frames.end_s + RECEIVE_DELAY2_S), 0.0))
+    return first_s, second_s

@@ -14,7 +14,7 @@ import numpy as np
 from simulator.analysis.energy import busy_s, end_of_run_s
 from simulator.analysis.metrics import RunFacts
 from simulator.engines.base import RequestLog
-from simulator.engines.choose import choose
+from simulator.engines.choose import choose, effort
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
@@ -71,8 +71,9 @@ class Replications(Generic[T]):
             When no request arrives, or an arrival file cannot be used.
         """
         workload = draw(sources(self._system), self._system.scenario.seed, self.count)
-        self.engine, simulate = choose(engine, workload.size * len(self._plans) * expected, self._plans)
-        for plan in with_drawn_channels(self._plans, self._system, self.count):
+        plans = with_drawn_channels(self._plans, self._system, self.count)
+        self.engine, simulate = choose(engine, effort(plans, workload.size) * expected, plans)
+        for plan in plans:
             log = simulate(plan, workload)
             self._records.append(self._record(self._system, plan, workload, log, self.count))
             self._note_busy(plan, workload, log)

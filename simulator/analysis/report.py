@@ -16,10 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator import units
+from simulator.analysis.airtime import frame_sentences
 from simulator.analysis.comparison import ALL_GROUPS
 from simulator.analysis.result import Result
 
 _MARK = "*"
+#: values of a column that differ by more than this each show with their own unit
+_WORLDS_APART = 1e4
 Row = Mapping[str, Any]
 
 
@@ -68,7 +71,7 @@ def sentences(result: Result) -> list[str]:
         lost = sum(row["dropped"] + row["censored"] for row in result.summary_rows)
         if lost:
             said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
-    return said
+    return said + frame_sentences(result)
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,8 @@ def _verdict(result: Result, metric: str) -> _Verdict | None:
     leaders = _and([best, *tied])
     if not behind:
         return _Verdict(best, False, f"{leaders} are equal on {word}: {mean}.")
-    gap = (
-        f"{units.human(behind[0]['difference'], dimension)} ({100 * behind[0]['difference'] / behind[0]['mean']:.2g} %)"
-    )
+    share = 100 * behind[0]["difference"] / behind[0]["mean"]
+    gap = f"{units.human(behind[0]['difference'], dimension)} ({share:.{2 if share < 99.5 else 3}g} %)"
     other = behind[0]["policy"]
     if math.isnan(behind[0]["difference_ci95"]):
         sentence = f"Lowest {word}: {leaders}, {mean}, {gap} below {other}; without an interval no winner is named."
@@ -145,13 +147,19 @@ def _table(rows: Sequence[Row], group: str) -> Table:
 
 def _columns(rows: Sequence[Row]) -> list[_Column]:
     def quantity(key: str, title: str, dimension: str, interval: str | None = None) -> _Column:
-        unit = _common_unit([row[key] for row in rows], dimension)
-        factor = units.UNITS[dimension][unit]
+        values = [row[key] for row in rows if row[key] > 0 and math.isfinite(row[key])]
+        unit_of = {value: _unit(value, dimension) for value in values}
+        # one unit for the column, that of the smallest value so that none shows as 0.00, unless they are worlds apart
+        shared = _unit(min(values, default=0.0), dimension)
+        apart = max(values, default=0.0) > _WORLDS_APART * min(values, default=0.0)
 
         def text(row: Row) -> str:
-            return with_interval(row[key] / factor, row[interval] / factor if interval else math.nan)
+            unit = unit_of.get(row[key], shared) if apart else shared
+            factor = units.UNITS[dimension][unit]
+            number = with_interval(row[key] / factor, row[interval] / factor if interval else math.nan)
+            return f"{number} {unit}" if apart else number
 
-        return _Column(key, f"{title}\n{unit} ", text)
+        return _Column(key, f"{title}\n{'' if apart else shared} ", text)
 
     columns = [
         quantity("latency_mean_s", "mean latency", "time", "latency_ci95_s"),
@@ -207,10 +215,9 @@ def _percent(share: float) -> str:
     return "-" if math.isnan(share) else f"{100 * share:.1f}"
 
 
-def _common_unit(values: Sequence[float], dimension: str) -> str:
-    """The unit of the smallest positive value, so that no value shows as 0.00."""
-    positive = [value for value in values if value > 0 and math.isfinite(value)]
-    return units.human(min(positive, default=0.0), dimension).rsplit(" ", 1)[1]
+def _unit(value: float, dimension: str) -> str:
+    """The unit in which people read a value."""
+    return units.human(value, dimension).rsplit(" ", 1)[1]
 
 
 def _files(result: Result) -> Text:

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.analysis.outcome import outcome
-from simulator.engines.base import COMPLETED, NO_REASON, REASON_NAMES, STATUS_NAMES, TURNED_BACK, RequestLog
+from simulator.analysis.outcome import outcome, sent_or_planned
+from simulator.engines.base import (
+    ANSWER_LOST,
+    COMPLETED,
+    NO_REASON,
+    REASON_NAMES,
+    STATUS_NAMES,
+    TURNED_BACK,
+    RequestLog,
+)
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
@@ -74,6 +82,7 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
     reach_edge = log.uplink_end_s + propagation
     turned_back = log.reason == TURNED_BACK
     served = offloaded & ~turned_back
+    answered = (log.reason == NO_REASON) | (log.reason == ANSWER_LOST)
     first_wait = np.where(on_device, log.device_start_s - workload.arrival_s, 0.0)
     first_service = np.where(on_device, log.device_end_s - log.device_start_s, 0.0)
     second_wait = np.where(turned_back, log.fallback_start_s - (reach_edge + propagation), 0.0)
@@ -110,13 +119,25 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "downlink_service_s": _stage(log.downlink_end_s - log.downlink_start_s, served),
         "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),
         "bytes_up": judged.bytes_up,
-        "bytes_down": np.where(log.reason == NO_REASON, plan.bits_down[log.row] / 8, 0.0),
+        "bytes_down": np.where(answered, sent_or_planned(log.downlink_sent_bits, plan.bits_down[log.row]) / 8, 0.0),
+    }
+    if plan.uplink_losses is not None or plan.downlink_losses is not None or log.frames is not None:
+        columns["bytes_up_lost"] = np.nan_to_num(log.uplink_lost_bits) / 8
+        columns["bytes_down_lost"] = np.nan_to_num(log.downlink_lost_bits) / 8
+    if log.frames is not None:
+        of, airtime = log.frames.request, log.frames.end_s - log.frames.start_s
+        columns["frames"] = np.bincount(of, minlength=workload.size)
+        columns["frames_lost"] = np.bincount(of[log.frames.lost], minlength=workload.size)
+        columns["airtime_s"] = np.bincount(of, airtime, workload.size).astype(np.float64)  # whole without frames
+    columns |= {
         "energy_compute_j": energy.compute_j,
         "energy_radio_j": energy.radio_j,
         "energy_idle_j": energy.idle_j,
         "energy_j": energy.total_j,
         "correct": _true(judged.correct),
     }
+    if judged.accuracy_kept is not None:
+        columns["accuracy_kept"] = judged.accuracy_kept
     return pa.table(columns)
 
 

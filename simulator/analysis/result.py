@@ -34,6 +34,7 @@ CURVE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "rate_sweep": ("group", "uplink_rate_bps", "policy", "latency_s", "energy_j"),
         "rate_sweep_crossovers": ("group", "metric", "rate_bps", "from_policy", "to_policy"),
+        "radio_timeline": ("group", "policy", "start_s", "end_s", "state", "power_w"),
     }
 )
 
@@ -55,7 +56,7 @@ class Result:
     manifest : dict
         Scenario, hashes, seed, versions, cautions: how this result came about.
     curves : mapping of str to pyarrow.Table
-        Tables of `CURVE_COLUMNS`; empty when nobody computed them.
+        Tables of `CURVE_COLUMNS`, those that were computed; ``radio_timeline`` only where a radio was used.
     directory : Path or None
         Folder that holds this result.
     """

@@ -15,14 +15,17 @@ from typing import Any
 import pyarrow as pa
 
 from simulator.analysis.curves import rate_sweep
+from simulator.analysis.radio_timeline import RadioTimelines
 from simulator.analysis.replications import Replications
 from simulator.analysis.requests import table
 from simulator.analysis.result import Result, build_result
+from simulator.engines.base import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.library import Library
 from simulator.plan.plan import Plan, make_plan
 from simulator.plan.system import System, resolve
 from simulator.scenario.load import LoadedScenario
+from simulator.workload import Workload
 
 #: libraries whose version may change a result or its bytes
 _LIBRARIES = ("numpy", "simpy", "pyarrow", "pydantic")
@@ -64,7 +67,13 @@ def run_scenario(
     system, plans = prepare(loaded)
     scenario = loaded.scenario
     replications = scenario.statistics.replications
-    runs = Replications(system, plans, table)
+    timelines = RadioTimelines(system)
+
+    def record(system: System, plan: Plan, workload: Workload, log: RequestLog, replication: int) -> pa.Table:
+        timelines.note(plan, workload, log, replication)
+        return table(system, plan, workload, log, replication)
+
+    runs = Replications(system, plans, record)
     with _progress(progress, replications * len(plans)) as advance:
         for _ in range(replications):
             try:
@@ -78,7 +87,7 @@ def run_scenario(
         pa.concat_tables(runs.records(), promote_options="default"),
         runs.facts(),
         manifest=manifest,
-        curves=rate_sweep(system, plans),
+        curves=rate_sweep(system, plans) | timelines.tables(),
         warmup_s=scenario.statistics.warmup,
         batches=scenario.statistics.batches,
         horizon_s=scenario.horizon,

@@ -48,6 +48,10 @@ class RequestColumns:
             self._floats[name] = column.to_numpy()
         return self._floats[name]
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a numeric column."""
+        return name in self._floats or name in self._table.column_names
+
     def codes(self, name: str) -> tuple[IntArray, list[str]]:
         """A text column as numbers of its distinct values, in the order of its dictionary, else of first appearance."""
         if name not in self._codes:

@@ -72,6 +72,7 @@ class SweepResult:
     points, computed : int
         Points that were asked for, and how many of them were computed now.
     failed : tuple of Failure
+        In order of the grid.
     wall_s : float
     """
 
@@ -200,14 +201,18 @@ class Session:
             with Progress(self._sweep.options.progress, len(numbers)) as progress:
                 self._collect(Dispatch(chain([first], missing), self._crew, expected), progress)
             self._write()
-        self._folder.write_failed([failure.told() for failure in self._failed.values()])
+        self._folder.write_failed([failure.told() for failure in self._failures()])
 
     def result(self, points: int) -> SweepResult:
         """What has been done, of so many points that were asked for."""
         wall_s = time.perf_counter() - self._begun
-        failed = tuple(self._failed.values())
+        failed = self._failures()
         sweep = self._sweep
         return SweepResult(self._folder.folder, sweep.grid, sweep.schema, points, self._computed, failed, wall_s)
+
+    def _failures(self) -> tuple[Failure, ...]:
+        """Points that failed, in order of the grid, whoever was done first."""
+        return tuple(self._failed[number] for number in sorted(self._failed))
 
     def _collect(self, dispatch: Dispatch, progress: Progress) -> None:
         for batch in dispatch.finished():

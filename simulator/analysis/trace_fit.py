@@ -10,10 +10,12 @@ import numpy as np
 
 from simulator.errors import Problem, TraceError
 from simulator.links.fit import Origin, fit_markov, on_regular_grid, rate_statistics
+from simulator.links.fit_blockage import fit_blockage
 from simulator.links.fit_losses import fit_gilbert_elliott, loss_statistics
 from simulator.links.generator import GilbertElliottGenerator, LossStatistics, MarkovGenerator, RateStatistics
+from simulator.links.gilbert_elliott import draw_losses
 from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries
-from simulator.links.markov import generate, generate_losses
+from simulator.links.markov import generate
 from simulator.units import human
 
 #: steps drawn for the comparison: ten times the measurement, within these bounds
@@ -90,7 +92,7 @@ def _fit_rates(file: str, series: RateSeries, origin: Origin) -> Fit:
 
 def _fit_losses(file: str, runs: list[np.ndarray], origin: Origin) -> Fit:
     generator = fit_gilbert_elliott(runs, origin)
-    drawn = generate_losses(generator, np.random.SeedSequence(_SEED), _steps(sum(run.size for run in runs)))
+    drawn = draw_losses(generator.chain, np.random.SeedSequence(_SEED), _steps(sum(run.size for run in runs)))
     return Fit(file, generator, [run.astype(float) for run in runs], [drawn.astype(float)])
 
 
@@ -109,8 +111,38 @@ def fit_text(fit: Fit) -> str:
         good, bad = fit.generator.good_to_bad, fit.generator.bad_to_good
         loss = f"loses {fit.generator.loss_good:.2%} when good, {fit.generator.loss_bad:.2%} when bad"
         head = f"gilbert-elliott: good to bad {good:.4g}, bad to good {bad:.4g} per frame; {loss}"
+    return "\n".join(_side_by_side(head, rows))
+
+
+def blockage_text(trace: ImportedTrace, below_bps: float) -> str:
+    """A blockage link fitted to a trace, as a scenario writes it, and what it draws beside what was measured.
+
+    Raises
+    ------
+    TraceError
+        If the trace holds no rates, or its rate does not fall and rise through the threshold.
+    """
+    content = trace.content
+    if not isinstance(content, RateSeries):
+        raise TraceError(Problem("holds no rates", "blockages are fitted to rates over time", file=trace.file))
+    try:
+        link = fit_blockage(content, below_bps)
+    except TraceError as error:
+        raise TraceError(Problem(each.message, each.hint, file=trace.file) for each in error.problems) from error
+    runs, step = on_regular_grid(content)
+    count = _steps(sum(run.size for run in runs))
+    drawn = link.model_copy(update={"length": count * step}).draw(None, np.random.SeedSequence(_SEED))
+    carried = np.interp(np.arange(count + 1) * step, drawn.edges_s, drawn.cumulative_bits)
+    rows = _rate_rows(rate_statistics(runs, step), rate_statistics([np.diff(carried) / step], step))
+    fields = link.model_dump(mode="json", include={"clear", "blocked", "mean_clear", "mean_blocked"})
+    written = ", ".join(f"{name}: {value}" for name, value in fields.items())
+    head = f"blockage: {link.blocked_share:.2%} of the time blocked, which is below {human(below_bps, 'bit rate')}"
+    return "\n".join([*_side_by_side(head, rows), f"{{{written}}}"])
+
+
+def _side_by_side(head: str, rows: list[tuple[str, str, str]]) -> list[str]:
     lines = [head, f"{'':<20}{'measured':>16}{'generated':>16}"]
-    return "\n".join(lines + [f"{name:<20}{left:>16}{right:>16}" for name, left, right in rows])
+    return lines + [f"{name:<20}{left:>16}{right:>16}" for name, left, right in rows]
 
 
 def _rate_rows(measured: RateStatistics, drawn: RateStatistics) -> list[tuple[str, str, str]]:

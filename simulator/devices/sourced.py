@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from simulator.errors import CardError, Problem, ScenarioError
-from simulator.scenario.locate import MAX_BYTES, read
+from simulator.scenario.locate import MAX_BYTES, Document, read
 from simulator.scenario.mistakes import problems_of, shown
 
 T = TypeVar("T")
@@ -68,10 +68,19 @@ def read_card(model: type[Model], path: Path) -> Model:
     CardError
         Listing every problem with its place in the file.
     """
+    return card_in(document_at(path), model, path)
+
+
+def document_at(path: Path) -> Document:
+    """The data of a card file, before it is known what it holds; raises like `read_card`."""
     try:
-        document = read(_text(path), str(path))
+        return read(_text(path), str(path))
     except ScenarioError as error:
         raise CardError(error.problems) from error
+
+
+def card_in(document: Document, model: type[Model], path: Path) -> Model:
+    """The card in a document that was read from ``path``; raises like `read_card`."""
     try:
         card = model.model_validate(document.data)
     except ValidationError as error:

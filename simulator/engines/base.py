@@ -13,6 +13,17 @@ All requests of a batch complete at the same instant.
 **A full queue.** A request that reaches the edge while ``queue_limit`` requests wait there is dropped, or turns back
 and finishes on its device.
 
+**A lossy link.** The bits of a transfer are those of all its transmissions. What does not get through counts where
+the last bit arrives: a request without all of its input is dropped there unless its model tolerates that, and so is
+one without its answer.
+
+**LoRa.** A device's uplink holds a message until its last frame has ended, and the frames by which a device asks for
+an answer; the answer does not use the downlink's queue (`simulator.engines.lorawan`). Each frame's start is an event.
+
+**A shared cell.** A transfer of at least one bit enters its cell when its bits can flow, and ends when the cell has
+given it its airtime (`simulator.engines.cells`). The end of a transfer in a cell comes after the other completions of
+its instant, in order of cell.
+
 **A radio that wakes.** A transfer of at least one bit starts when its link takes the request; bits flow after the
 promotion that the time since the radio's last transfer asks for (`simulator.physics.rrc`). Both directions of a device
 share its radio.
@@ -27,16 +38,26 @@ Engines emit instants and decisions only; energy, deadlines and metrics are comp
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simulator.engines.frames import FrameLog
+from simulator.plan.plan import Plan
 
 #: status codes of a request, in the order of `STATUS_NAMES`
 COMPLETED, DROPPED, CENSORED = 0, 1, 2
 STATUS_NAMES = ("completed", "dropped", "censored")
 #: reason codes, in the order of `REASON_NAMES`
-NO_REASON, QUEUE_FULL, TURNED_BACK = 0, 1, 2
-REASON_NAMES = ("", "edge queue full", "edge queue full, finished on the device")
+NO_REASON, QUEUE_FULL, TURNED_BACK, INPUT_LOST, ANSWER_LOST = range(5)
+REASON_NAMES = (
+    "",
+    "edge queue full",
+    "edge queue full, finished on the device",
+    "lost on the uplink",
+    "answer lost on the downlink",
+)
 
 Instants = NDArray[np.float64]
 
@@ -70,8 +91,17 @@ class RequestLog:
         Start and end of the rest on the device processor, after a full queue.
     uplink_wake_s, downlink_wake_s : array of float
         Part of the time on the link that the radio spent waking, before any bit could flow.
+    uplink_sent_bits, uplink_lost_bits, downlink_sent_bits, downlink_lost_bits : array of float
+        What a transfer sends, repeated frames included, and how much of it is lost; only where that is not the same
+        for all requests of an option.
+    uplink_missing_bits, downlink_missing_bits : array of float
+        What has not got through in the end.
+    airtime_left_s : array of float
+        What a transfer in a shared cell still needed at the end of the run.
     finish_s : array of float
         Instant at which the answer is on the device.
+    frames : FrameLog or None
+        Frames of LoRa devices; None without such devices.
     """
 
     row: NDArray[np.int32]
@@ -90,28 +120,39 @@ class RequestLog:
     fallback_end_s: Instants
     uplink_wake_s: Instants
     downlink_wake_s: Instants
+    uplink_sent_bits: Instants
+    uplink_lost_bits: Instants
+    uplink_missing_bits: Instants
+    downlink_sent_bits: Instants
+    downlink_lost_bits: Instants
+    downlink_missing_bits: Instants
+    airtime_left_s: Instants
     finish_s: Instants
+    frames: FrameLog | None = None
 
     @classmethod
-    def empty(cls, rows: NDArray[np.int32], fallback: bool, wakes: bool) -> RequestLog:
+    def empty(cls, rows: NDArray[np.int32], plan: Plan) -> RequestLog:
         """A log in which nothing has happened yet.
 
         Parameters
         ----------
         rows : array of int32
             Row of the plan's option table that each request takes.
-        fallback, wakes : bool
-            Whether a request may turn back, whether a radio may have to wake.
+        plan : Plan
+            Says which columns can stay empty.
         """
-        names = [field.name for field in fields(cls) if field.name not in ("row", "status", "reason", "batch")]
-        unused = [] if fallback else ["fallback_start_s", "fallback_end_s"]
-        unused += [] if wakes else ["uplink_wake_s", "downlink_wake_s"]
+        other = ("row", "status", "reason", "batch", "frames")
+        names = [field.name for field in fields(cls) if field.name not in other]
+        unused = [] if plan.serving.fallback else ["fallback_start_s", "fallback_end_s"]
+        unused += [] if plan.wakes else ["uplink_wake_s", "downlink_wake_s"]
+        unused += [] if plan.counts_bits else [name for name in names if name.endswith("_bits")]
+        unused += [] if plan.cell_of is not None else ["airtime_left_s"]
         used = [name for name in names if name not in unused]
         # one block, with the columns a few cache lines apart modulo the page: columns that all begin on a page border
         # would fight for the same lines of the cache, and a run would take half as long again
         stride = rows.size + (_STAGGER - rows.size) % _PAGE
         block = np.full(stride * len(used), np.nan)
-        instants = {name: block[k * stride : k * stride + rows.size] for k, name in enumerate(used)}
+        instants: dict[str, Any] = {name: block[k * stride : k * stride + rows.size] for k, name in enumerate(used)}
         # a column that stays empty is one number seen many times
         instants |= {name: np.broadcast_to(np.nan, rows.size) for name in unused}
         return cls(

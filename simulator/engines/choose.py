@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from simulator.engines.base import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.plan import Plan
@@ -21,14 +23,14 @@ ENGINES = ("auto", "reference", "fast")
 START_IN_REQUESTS = {True: 60_000, False: 700_000}
 
 
-def choose(wanted: str, requests: int, plans: Sequence[Plan]) -> tuple[str, Engine]:
+def choose(wanted: str, requests: float, plans: Sequence[Plan]) -> tuple[str, Engine]:
     """Name and function of the engine that runs.
 
     Parameters
     ----------
     wanted : {"auto", "reference", "fast"}
-    requests : int
-        Requests over all policies and replications.
+    requests : float
+        Requests over all policies and replications, see `effort`.
     plans : sequence of Plan
         What is to run.
 
@@ -52,6 +54,20 @@ def choose(wanted: str, requests: int, plans: Sequence[Plan]) -> tuple[str, Engi
     from simulator.engines import reference
 
     return wanted, reference.run
+
+
+def effort(plans: Sequence[Plan], requests: int) -> float:
+    """Work of so many requests under each plan, in requests; each frame that a LoRaWAN device sends counts as one."""
+    return sum(requests * (1.0 + _frames(plan)) for plan in plans)
+
+
+def _frames(plan: Plan) -> float:
+    """Mean frames of a request, over all options, where its frames are simulated one by one."""
+    if plan.lora is None:
+        return 0.0
+    most_bits = 8 * plan.lora.most_bytes[plan.lora.most_bytes > 0].min()
+    first = (plan.chosen_row + plan.final).tolist()
+    return float(np.mean(plan.bits_up[first] / most_bits))
 
 
 def _is_compiled() -> bool:

@@ -13,53 +13,40 @@ from typing import Any
 
 import numpy as np
 
+from simulator.engines.cells import airtime_left_s, enter_cell, leave_cell
+from simulator.engines.compiled_lora import answer_over, answer_ready, frame_over, take_up
+from simulator.engines.frames import FRAME_COLUMNS
+from simulator.engines.lorawan import next_start_s, note_frame, start_frame
 from simulator.engines.queues import NOBODY, drop_first, leave_queue, pop_urgent, push, push_urgent, queue_up
-from simulator.physics.link import transfer_s
-from simulator.physics.rrc import wake_s
+from simulator.engines.steps import (
+    ANSWER_END,
+    ANSWERED,
+    ASKS,
+    DEVICE_END,
+    DOWNLINK_END,
+    DOWNLINK_ENTERS,
+    EDGE_END,
+    FALLBACK_END,
+    FRAME_END,
+    FRAME_START,
+    GONE,
+    NOTHING,
+    REACH_EDGE,
+    TURN_BACK,
+    UPLINK_END,
+    UPLINK_ENTERS,
+)
+from simulator.engines.transfers import sent_bits, transfer_over, wake
 
-#: what a request's next completion is
-DEVICE_END, UPLINK_END, REACH_EDGE, EDGE_END, DOWNLINK_END, TURN_BACK, FALLBACK_END = range(7)
-COMPLETED, DROPPED, QUEUE_FULL, TURNED_BACK = 0, 1, 1, 2
-
-
-def transfer_over(channels: Any, channel: int, now: float, bits: float) -> float:
-    """`transfer_s` over one of the channels that `engines.fast` has laid end to end."""
-    first, last, edges_s, rates_bps, cumulative_bits = channels
-    a, b = first[channel], last[channel]
-    if b - a == 1:  # views of the arrays would cost more than the division
-        return float(bits / rates_bps[a])
-    return transfer_s(now, bits, edges_s[a : b + 1], rates_bps[a:b], cumulative_bits[a : b + 1])
-
-
-def wake_of(radios: Any, device: int, now: float, quiet_since: float, awake_from: float) -> float:
-    """`wake_s` of the radio of a device; `engines.fast` has laid those of all groups end to end."""
-    group_of, first, last, ends_s, delays_s = radios
-    a, b = first[group_of[device]], last[group_of[device]]
-    return wake_s(now, quiet_since, awake_from, ends_s[a:b], delays_s[a : b + 1])
-
-
-def transfer_end(
-    now: float, bits: float, device: int, channels: Any, channel: int, radios: Any, awake: Any, wakes: bool
-) -> tuple[float, float]:
-    """Promotion delay and end of a transfer that starts now; keeps the radio of the device awake until then."""
-    quiet_since, awake_from = awake
-    delay = 0.0
-    begin = now
-    if wakes and bits > 0:
-        delay = wake_of(radios, device, now, quiet_since[device], awake_from[device])
-        begin = now + delay
-        awake_from[device] = begin
-    end = begin + transfer_over(channels, channel, begin, bits)
-    if bits > 0:
-        quiet_since[device] = max(quiet_since[device], end)
-    return delay, end
+COMPLETED, DROPPED, QUEUE_FULL, TURNED_BACK, INPUT_LOST, ANSWER_LOST = 0, 1, 1, 2, 3, 4
 
 
-def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: Any, serving: Any, log: Any) -> None:
-    """Run one policy over one workload; see `engines.fast.run` for what the tuples hold."""
+def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: Any, serving: Any, log: Any) -> Any:
+    """Run one policy over one workload; see `engines.fast.run` for what the tuples hold; returns LoRa's frames."""
     arrival_s, device, row, device_factor, edge_factor, urgency, urgent_first = requests
     device_s, bits_up, edge_s, bits_down, fallback_s, on_device, offloaded = options
-    uplink_of, downlink_of, propagation_s, horizon_s, wakes, radios = system
+    uplink_of, downlink_of, propagation_s, horizon_s, wakes, radios, medium = system
+    cell_of, cells, has_cells, uplink_losses, downlink_losses, counts_bits, tolerates_loss, talk, has_lora = medium
     workers, max_batch, max_wait_s, queue_limit, fallback, batch_factor = serving
     (
         status,
@@ -77,11 +64,26 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
         fallback_end,
         uplink_wake,
         downlink_wake,
+        uplink_sent,
+        uplink_lost,
+        uplink_missing,
+        downlink_sent,
+        downlink_lost,
+        downlink_missing,
+        airtime_left,
         finish,
     ) = log
     count = arrival_s.size
     devices = uplink_of.size
-    awake = (np.full(devices, -np.inf), np.full(devices, -np.inf))
+    awake = (np.full(devices, -np.inf), np.full(devices, -np.inf), np.zeros(devices, dtype=np.int64))
+    quiet_since, _, on_air = awake
+    uplink_position = np.zeros(devices, dtype=np.int64)
+    downlink_position = np.zeros(devices, dtype=np.int64)
+    airtime = np.empty(count if has_cells else 1)
+    frames = np.zeros((64, FRAME_COLUMNS))
+    frame_count = 0
+    uplink = (uplink_start, uplink_end, uplink_sent, uplink_lost, uplink_missing)
+    downlink = (downlink_start, downlink_end, downlink_sent, downlink_lost, downlink_missing)
     edge = 2 * devices
     stations = 3 * devices + 1
 
@@ -121,7 +123,7 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
             timeout = joined[by_age[oldest]] + max_wait_s
             if timeout > now and timeout < coming and due_size == 0:
                 if timeout > horizon_s:
-                    return
+                    break
                 now = timeout
             if timeout <= now:
                 due[edge] = True
@@ -181,22 +183,62 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     device_start[request] = now
                     stage[request] = DEVICE_END
                     ends = now + device_s[row[request]] * device_factor[request]
-            elif station < edge:
-                uplink_start[request] = now
-                stage[request] = UPLINK_END
+            elif has_lora and talk.plan.uses[device[request]]:
                 here = device[request]
-                bits = bits_up[row[request]]
-                delay, ends = transfer_end(now, bits, here, uplinks, uplink_of[here], radios, awake, wakes)
-                if wakes:
-                    uplink_wake[request] = delay
+                stage[request], ends = take_up(talk, uplink, downlink, request, here, now, bits_up[row[request]])
             else:
-                downlink_start[request] = now
-                stage[request] = DOWNLINK_END
                 here = device[request]
-                bits = bits_down[row[request]]
-                delay, ends = transfer_end(now, bits, here, downlinks, downlink_of[here], radios, awake, wakes)
-                if wakes:
-                    downlink_wake[request] = delay
+                upwards = station < edge
+                bits = bits_up[row[request]] if upwards else bits_down[row[request]]
+                delay = wake(now, bits, here, radios, awake, wakes)
+                sent = bits
+                if upwards:
+                    uplink_start[request] = now
+                    stage[request] = UPLINK_END
+                    if wakes:
+                        uplink_wake[request] = delay
+                    if counts_bits:
+                        sent = sent_bits(
+                            bits,
+                            here,
+                            request,
+                            uplink_losses,
+                            uplink_position,
+                            uplink_sent,
+                            uplink_lost,
+                            uplink_missing,
+                        )
+                else:
+                    downlink_start[request] = now
+                    stage[request] = DOWNLINK_END
+                    if wakes:
+                        downlink_wake[request] = delay
+                    if counts_bits:
+                        sent = sent_bits(
+                            bits,
+                            here,
+                            request,
+                            downlink_losses,
+                            downlink_position,
+                            downlink_sent,
+                            downlink_lost,
+                            downlink_missing,
+                        )
+                ends = now + delay
+                if has_cells and cell_of[here] >= 0 and bits > 0:
+                    on_air[here] += 1
+                    quiet_since[here] = np.inf
+                    stage[request] = UPLINK_ENTERS if upwards else DOWNLINK_ENTERS
+                    rates_bps = uplinks[3] if upwards else downlinks[3]
+                    first = uplinks[0][uplink_of[here]] if upwards else downlinks[0][downlink_of[here]]
+                    airtime[request] = sent / rates_bps[first]
+                else:
+                    if upwards:
+                        ends = ends + transfer_over(uplinks, uplink_of[here], ends, sent)
+                    else:
+                        ends = ends + transfer_over(downlinks, downlink_of[here], ends, sent)
+                    if bits > 0:
+                        quiet_since[here] = max(quiet_since[here], ends)
             if size == times.size:
                 times = np.concatenate((times, np.empty(size)))
                 owners = np.concatenate((owners, np.empty(size, dtype=np.int64)))
@@ -205,10 +247,12 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
             continue
 
         if not (coming <= horizon_s and coming < np.inf):
-            return
+            break
         now = coming
         freed = NOBODY
         entered = NOBODY
+        follows = NOTHING
+        ends = np.inf
         if is_arrival:
             request = following
             following += 1
@@ -216,6 +260,26 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
             entered = here if on_device[row[request]] else devices + here
         else:
             request = owners[0]
+            if request >= count:  # a cell
+                drop_first(times, owners, size)
+                size -= 1
+                cell = request - count
+                if now != cells[6][cell]:
+                    continue  # somebody has come or gone since this end was foreseen
+                request = leave_cell(cells, cell, now)
+                if size + 2 > times.size:
+                    times = np.concatenate((times, np.empty(size)))
+                    owners = np.concatenate((owners, np.empty(size, dtype=np.int64)))
+                if cells[6][cell] < np.inf:
+                    push(times, owners, size, cells[6][cell], count + cell)
+                    size += 1
+                on_air[device[request]] -= 1
+                if on_air[device[request]] == 0:
+                    quiet_since[device[request]] = now
+                stage[request] = UPLINK_END if stage[request] == UPLINK_ENTERS else DOWNLINK_END
+                # the request itself completes next, before any other cell of this instant
+                push(times, owners, size, now, request)
+                size += 1
             here = device[request]
             what = stage[request]
             if what == UPLINK_END and propagation_s[here] == 0.0:
@@ -240,8 +304,15 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     stage[request] = REACH_EDGE
                     push(times, owners, size, now + propagation_s[here], request)
                     size += 1
+                elif what in (UPLINK_ENTERS, DOWNLINK_ENTERS):
+                    cell = cell_of[here]
+                    push(times, owners, size, enter_cell(cells, cell, now, airtime[request], request), count + cell)
+                    size += 1
                 elif what == REACH_EDGE:
-                    if waiting >= queue_limit:
+                    if counts_bits and uplink_missing[request] > 0 and not tolerates_loss[here]:
+                        reason[request] = INPUT_LOST
+                        status[request] = DROPPED
+                    elif waiting >= queue_limit:
                         if fallback:
                             reason[request] = TURNED_BACK
                             stage[request] = TURN_BACK
@@ -272,12 +343,40 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                             freed = edge
                     else:
                         freed = edge
-                    entered = edge + 1 + here
+                    if has_lora and talk.plan.uses[here]:
+                        bits = bits_down[row[request]]
+                        follows, ends = answer_ready(
+                            talk, frames, downlink, request, here, now, bits, propagation_s[here], horizon_s
+                        )
+                    else:
+                        entered = edge + 1 + here
+                elif what == FRAME_START:
+                    follows = FRAME_START
+                    if now < talk.radios.ready_s[here]:  # an answer has taken longer than was thought
+                        ends = next_start_s(talk.plan, talk.radios, here, now)
+                    else:
+                        if frame_count == frames.shape[0]:
+                            frames = np.concatenate((frames, np.zeros_like(frames)))
+                        ends = start_frame(talk.plan, talk.radios, here, now)
+                        note_frame(talk.radios, frames, frame_count, request, here, now)
+                        frame_count += 1
+                        follows = FRAME_END
+                elif what == FRAME_END:
+                    follows, ends = frame_over(talk, frames, uplink, downlink, request, here, now, propagation_s[here])
+                    if follows in (REACH_EDGE, GONE):
+                        freed = devices + here
+                elif what == ANSWER_END:
+                    follows, ends = answer_over(talk, downlink, request, here, now)
+                    if follows == ANSWERED and talk.asking[request]:
+                        freed = devices + here
                 elif what == DOWNLINK_END:
                     downlink_end[request] = now
                     freed = edge + 1 + here
                     ends = now + propagation_s[here]
-                    if ends <= horizon_s:
+                    if counts_bits and downlink_missing[request] > 0:
+                        reason[request] = ANSWER_LOST
+                        status[request] = DROPPED
+                    elif ends <= horizon_s:
                         finish[request] = ends
                         status[request] = COMPLETED
                 elif what == TURN_BACK:
@@ -287,6 +386,19 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     freed = here
                     finish[request] = now
                     status[request] = COMPLETED
+                if follows == ASKS:
+                    entered = devices + here
+                elif follows == ANSWERED:
+                    if now + propagation_s[here] <= horizon_s:
+                        finish[request] = now + propagation_s[here]
+                        status[request] = COMPLETED
+                elif follows == GONE:
+                    reason[request] = ANSWER_LOST
+                    status[request] = DROPPED
+                elif follows != NOTHING:
+                    stage[request] = follows
+                    push(times, owners, size, ends, request)
+                    size += 1
         if entered != NOBODY and entered != edge:
             queue_up(head, tail, follower, joined, entered, request, now)
             if free[entered] > 0 and not due[entered]:
@@ -304,3 +416,7 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
             due[edge] = True
             push(due_at, due_station, due_size, 0.0, edge)
             due_size += 1
+
+    if has_cells and horizon_s < np.inf:
+        airtime_left_s(cells, horizon_s, airtime_left)
+    return frames[:frame_count]

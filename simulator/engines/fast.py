@@ -10,15 +10,18 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from simulator.engines import compiled, queues, tandem
+from simulator.engines import cells, compiled, compiled_lora, frames, lorawan, queues, steps, tandem, transfers
 from simulator.engines.base import RequestLog
-from simulator.physics import link, rrc
+from simulator.physics import duty, link, lora, losses, rrc, sharing
 from simulator.physics.link import Channel
+from simulator.plan.lora import no_lora
+from simulator.plan.medium import LossPlan
 from simulator.plan.plan import Plan
 from simulator.workload import Workload
 
@@ -29,6 +32,11 @@ _HELPERS = (
     link.transfer_s,
     rrc.stage_after,
     rrc.wake_s,
+    losses.attempts_until,
+    losses.delivered_among,
+    losses.send,
+    sharing.virtual_at,
+    sharing.next_end_s,
     queues.push,
     queues.sink,
     queues.drop_first,
@@ -37,9 +45,34 @@ _HELPERS = (
     queues.more_urgent,
     queues.push_urgent,
     queues.pop_urgent,
-    compiled.transfer_over,
-    compiled.wake_of,
-    compiled.transfer_end,
+    lora.symbol_s,
+    lora.needs_low_rate,
+    lora.time_on_air_s,
+    lora.uplink_airtime_s,
+    lora.downlink_airtime_s,
+    lora.survives,
+    lora.adapted_rate,
+    duty.off_time_s,
+    duty.earliest_start_s,
+    lorawan.begin_message,
+    lorawan.next_start_s,
+    lorawan.start_frame,
+    lorawan.note_frame,
+    lorawan.answer_airtime_s,
+    lorawan.end_frame,
+    lorawan.answer,
+    cells.enter_cell,
+    cells.leave_cell,
+    cells.airtime_left_s,
+    compiled_lora.take_up,
+    compiled_lora.send_answer,
+    compiled_lora.frame_over,
+    compiled_lora.answer_ready,
+    compiled_lora.answer_over,
+    transfers.transfer_over,
+    transfers.wake_of,
+    transfers.sent_bits,
+    transfers.wake,
     compiled.simulate,
     tandem.front,
     tandem.back,
@@ -48,22 +81,23 @@ _HELPERS = (
 
 
 @cache
-def _loops() -> tuple[Callable[..., None], Callable[..., bool]]:
+def _loops() -> tuple[Callable[..., Any], Callable[..., bool]]:
     """The compiled event loop and tandem; the first call on a machine compiles them, later ones load them."""
     import numba
     from numba.extending import register_jitable
 
     for helper in _HELPERS:
         register_jitable(helper)
-    sources = "".join(inspect.getsource(module) for module in (link, rrc, queues, compiled, tandem))
+    formulas = (link, rrc, losses, sharing, lora, duty)
+    loops = (frames, steps, queues, cells, lorawan, compiled_lora, transfers, compiled, tandem)
+    sources = "".join(inspect.getsource(module) for module in (*formulas, *loops))
     fingerprint = int(hashlib.sha256(sources.encode()).hexdigest()[:12], 16)
     simulate, in_tandem = compiled.simulate, tandem.tandem
 
     # both close over the fingerprint, which numba makes a part of the key of its cache
     @numba.njit(cache=True)
     def run_events(requests, options, system, uplinks, downlinks, serving, log):  # type: ignore[no-untyped-def]
-        simulate(requests, options, system, uplinks, downlinks, serving, log)
-        return fingerprint
+        return fingerprint, simulate(requests, options, system, uplinks, downlinks, serving, log)
 
     @numba.njit(cache=True)
     def run_tandem(requests, options, system, uplinks, downlinks, serving, log):  # type: ignore[no-untyped-def]
@@ -88,13 +122,13 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
     rows = plan.rows(workload)
     serving = plan.serving
     run_events, run_tandem = _loops()
-    if serving.plain and plan.order == "arrival" and not plan.wakes and _one_entry(plan):
-        log = RequestLog.empty(rows, serving.fallback, plan.wakes)
+    if serving.plain and plan.order == "arrival" and not plan.wakes and not plan.counts_bits and _one_entry(plan):
+        log = RequestLog.empty(rows, plan)
         if run_tandem(*_arguments(plan, workload, log)):
             return log
-    log = RequestLog.empty(rows, serving.fallback, plan.wakes)
-    run_events(*_arguments(plan, workload, log))
-    return log
+    log = RequestLog.empty(rows, plan)
+    _, sent = run_events(*_arguments(plan, workload, log))
+    return log if plan.lora is None else replace(log, frames=frames.FrameLog(sent))
 
 
 def _one_entry(plan: Plan) -> bool:
@@ -133,6 +167,7 @@ def _arguments(plan: Plan, workload: Workload, log: RequestLog) -> tuple[tuple[A
         plan.horizon_s,
         plan.wakes,
         _radios(plan),
+        _medium(plan, workload.size),
     )
     rules = (
         serving.workers,
@@ -158,6 +193,13 @@ def _arguments(plan: Plan, workload: Workload, log: RequestLog) -> tuple[tuple[A
         log.fallback_end_s if serving.fallback else unused,
         log.uplink_wake_s if plan.wakes else unused,
         log.downlink_wake_s if plan.wakes else unused,
+        log.uplink_sent_bits if plan.counts_bits else unused,
+        log.uplink_lost_bits if plan.counts_bits else unused,
+        log.uplink_missing_bits if plan.counts_bits else unused,
+        log.downlink_sent_bits if plan.counts_bits else unused,
+        log.downlink_lost_bits if plan.counts_bits else unused,
+        log.downlink_missing_bits if plan.counts_bits else unused,
+        log.airtime_left_s if plan.cell_of is not None else unused,
         log.finish_s,
     )
     return (
@@ -193,3 +235,34 @@ def _radios(plan: Plan) -> tuple[np.ndarray, ...]:
     first = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths + 1)[:-1]))
     ends = np.concatenate([np.append(ends, np.inf) for ends in plan.tail_ends_s])
     return plan.group_of, first, first + lengths, ends, np.concatenate(plan.wake_delays_s)
+
+
+def _medium(plan: Plan, requests: int) -> tuple[Any, ...]:
+    """Cells, losses and LoRa; empty ones where there are none."""
+    cell_of = np.full(plan.group_of.size, -1, dtype=np.int32) if plan.cell_of is None else plan.cell_of
+    return (
+        cell_of,
+        cells.make_cells(cell_of),
+        plan.cell_of is not None,
+        _losses(plan.uplink_losses, plan.group_of.size),
+        _losses(plan.downlink_losses, plan.group_of.size),
+        plan.counts_bits,
+        plan.tolerates_loss[plan.group_of],
+        compiled_lora.make_talk(no_lora() if plan.lora is None else plan.lora, 0 if plan.lora is None else requests),
+        plan.lora is not None,
+    )
+
+
+def _losses(plan: LossPlan | None, devices: int) -> tuple[np.ndarray, ...]:
+    """Losses of one direction, the running counts laid end to end."""
+    if plan is None:
+        nobody = np.full(devices, -1, dtype=np.int32)
+        return (
+            np.ones(devices),
+            np.ones(devices, dtype=bool),
+            np.zeros(1, dtype=np.int64),
+            nobody.astype(np.int64),
+            nobody,
+        )
+    first = np.cumsum([0, *(counts.size for counts in plan.delivered)])
+    return plan.frame_bits, plan.retransmit, first, np.concatenate(plan.delivered), plan.delivered_of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any
 
@@ -16,9 +17,12 @@ import simpy
 from numpy.typing import NDArray
 from simpy.events import Event
 
-from simulator.engines.base import COMPLETED, DROPPED, QUEUE_FULL, TURNED_BACK, RequestLog
+from simulator.engines.base import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, QUEUE_FULL, TURNED_BACK, RequestLog
+from simulator.engines.cell_network import CellNetwork
+from simulator.engines.direction import Direction
+from simulator.engines.lora_network import LoraNetwork
 from simulator.engines.stations import EdgeServer, Station
-from simulator.physics.link import Channel, transfer_s
+from simulator.physics.link import transfer_s
 from simulator.physics.rrc import wake_s
 from simulator.plan.plan import Plan
 from simulator.policies.online import Observation, OnlinePolicy
@@ -61,7 +65,7 @@ class Run:
         self.factors = workload.device_factor, workload.edge_factor
         self.sample = workload.sample
         self.horizon_s = plan.horizon_s
-        self.log = RequestLog.empty(rows, plan.serving.fallback, plan.wakes)
+        self.log = RequestLog.empty(rows, plan)
         self.arrival_s = workload.arrival_s.tolist()
         self.device = workload.device.tolist()
         self.device_s = (plan.device_s[rows] * workload.device_factor).tolist()
@@ -70,8 +74,8 @@ class Run:
         self.bits_up, self.bits_down = plan.bits_up[rows].tolist(), plan.bits_down[rows].tolist()
         self.on_device, self.offloaded = plan.on_device[rows].tolist(), plan.offloaded[rows].tolist()
         group_of = plan.group_of.tolist()
-        self.uplink = [_lists(plan.uplink[k]) for k in plan.uplink_of.tolist()]
-        self.downlink = [_lists(plan.downlink[k]) for k in plan.downlink_of.tolist()]
+        self.up = Direction(plan, self.log, "uplink", self.end_uplink)
+        self.down = Direction(plan, self.log, "downlink", self.end_downlink)
         self.propagation_s = plan.propagation_s[plan.group_of].tolist()
         devices = len(group_of)
         self.processors = [Station(d, self.begin_device) for d in range(devices)]
@@ -81,16 +85,18 @@ class Run:
         self.wakes = plan.wakes
         self.quiet_since_s = [-math.inf] * devices
         self.awake_from_s = [-math.inf] * devices
+        self.on_air = [0] * devices
+        self.cells = None if plan.cell_of is None else CellNetwork(self, plan.cell_of)
+        self.lora = None if plan.lora is None else LoraNetwork(self, plan.lora)
+        self.tolerates_loss = plan.tolerates_loss[plan.group_of].tolist()
         self.radio = [(plan.tail_ends_s[g].tolist(), plan.wake_delays_s[g].tolist()) for g in group_of]
         self.turned_back: set[int] = set()
         self.due: list[tuple[int, Station]] = []
         self.on_arrival: Callbacks = [self.arrive]
         self.on_device_end: Callbacks = [self.end_device]
-        self.on_uplink_end: Callbacks = [self.end_uplink]
         self.on_reach_edge: Callbacks = [self.reach_edge]
         self.on_timeout: Callbacks = [self.time_out]
         self.on_edge_end: Callbacks = [self.end_edge]
-        self.on_downlink_end: Callbacks = [self.end_downlink]
         self.on_turned_back: Callbacks = [self.turn_back]
 
     def to_the_end(self) -> RequestLog:
@@ -104,7 +110,13 @@ class Run:
             elif coming <= self.horizon_s and coming != simpy.core.Infinity:
                 agenda.step()
             else:
-                return self.log
+                return self.closed()
+
+    def closed(self) -> RequestLog:
+        """The log, once nothing more happens."""
+        if self.cells is not None and math.isfinite(self.horizon_s):
+            self.cells.close(self.horizon_s)
+        return self.log if self.lora is None else replace(self.log, frames=self.lora.log())
 
     def join(self, station: Station, request: int) -> None:
         """Queue a request at a station."""
@@ -184,12 +196,31 @@ class Run:
 
     def begin_uplink(self, request: int) -> None:
         """The device starts to send."""
-        device = self.device[request]
-        self.log.uplink_start_s[request] = self.agenda.now
-        begin = self.wake(device, request, self.bits_up[request], self.log.uplink_wake_s)
-        end = begin + transfer_s(begin, self.bits_up[request], *self.uplink[device])
-        self.keep_awake(device, self.bits_up[request], end)
-        self.agenda.at(end, request, request, self.on_uplink_end)
+        if self.lora is not None and self.lora.uses[self.device[request]]:
+            self.lora.begin(request)
+            return
+        self.transfer(self.up, request, self.bits_up[request])
+
+    def transfer(self, way: Direction, request: int, bits: float) -> None:
+        """A link takes a request: its radio wakes if it must, then bits flow."""
+        device, now = self.device[request], self.agenda.now
+        way.start_s[request] = now
+        begin = self.wake(device, request, bits, way.wake_s)
+        sent = way.send(device, request, bits)
+        if self.cells is not None and self.cells.cell_of[device] >= 0 and bits > 0:
+            self.on_air[device] += 1
+            self.keep_awake(device, bits, math.inf)
+            self.cells.admit(way, request, begin, sent)
+        else:
+            end = begin + transfer_s(begin, sent, *way.channels[device])
+            self.keep_awake(device, bits, end)
+            self.agenda.at(end, request, request, way.on_end)
+
+    def off_air(self, device: int) -> None:
+        """A transfer in a shared cell has ended."""
+        self.on_air[device] -= 1
+        if self.on_air[device] == 0:
+            self.quiet_since_s[device] = self.agenda.now
 
     def wake(self, device: int, request: int, bits: float, log: NDArray[np.float64]) -> float:
         """Instant at which bits can flow: now, or after the promotion of a radio that sleeps."""
@@ -209,28 +240,34 @@ class Run:
         if self.wakes and bits > 0:
             self.quiet_since_s[device] = max(self.quiet_since_s[device], end_s)
 
-    def end_uplink(self, moment: Moment) -> None:
+    def end_uplink(self, request: int) -> None:
         """The last bit has left the device."""
-        request = moment.request
         now = self.agenda.now
         self.log.uplink_end_s[request] = now
         device = self.device[request]
+        self.release_uplink(device)
+        self.agenda.at(now + self.propagation_s[device], request, request, self.on_reach_edge)
+
+    def release_uplink(self, device: int) -> None:
+        """The uplink of a device is free again."""
         self.uplinks[device].free += 1
         self.consider(self.uplinks[device])
-        self.agenda.at(now + self.propagation_s[device], request, request, self.on_reach_edge)
 
     def reach_edge(self, moment: Moment) -> None:
         """The last bit has arrived at the edge server, which queues the request or has no room for it."""
         request = moment.request
         edge = self.edge
+        device = self.device[request]
+        if self.up.missing_bits[request] > 0 and not self.tolerates_loss[device]:
+            self.drop(request, INPUT_LOST)
+            return
         if edge.full:
             if edge.serving.fallback:
                 self.log.reason[request] = TURNED_BACK
-                back = self.agenda.now + self.propagation_s[self.device[request]]
+                back = self.agenda.now + self.propagation_s[device]
                 self.agenda.at(back, request, request, self.on_turned_back)
             else:
-                self.log.reason[request] = QUEUE_FULL
-                self.log.status[request] = DROPPED
+                self.drop(request, QUEUE_FULL)
             return
         self.join(edge, request)
         max_wait_s = edge.serving.max_wait_s
@@ -265,37 +302,37 @@ class Run:
         self.log.edge_end_s[request] = self.agenda.now
         self.edge.end(request)
         self.consider(self.edge)
-        self.join(self.downlinks[self.device[request]], request)
+        if self.lora is not None and self.lora.uses[self.device[request]]:
+            self.lora.answer(request)
+        else:
+            self.join(self.downlinks[self.device[request]], request)
 
     def begin_downlink(self, request: int) -> None:
         """The answer starts on its way."""
-        device = self.device[request]
-        self.log.downlink_start_s[request] = self.agenda.now
-        begin = self.wake(device, request, self.bits_down[request], self.log.downlink_wake_s)
-        end = begin + transfer_s(begin, self.bits_down[request], *self.downlink[device])
-        self.keep_awake(device, self.bits_down[request], end)
-        self.agenda.at(end, request, request, self.on_downlink_end)
+        self.transfer(self.down, request, self.bits_down[request])
 
-    def end_downlink(self, moment: Moment) -> None:
+    def end_downlink(self, request: int) -> None:
         """The last bit of the answer has left the server."""
-        request = moment.request
         now = self.agenda.now
         self.log.downlink_end_s[request] = now
         device = self.device[request]
         self.downlinks[device].free += 1
         self.consider(self.downlinks[device])
-        self.finish(request, now + self.propagation_s[device])
+        if self.down.missing_bits[request] > 0:
+            self.drop(request, ANSWER_LOST)
+        else:
+            self.finish(request, now + self.propagation_s[device])
+
+    def drop(self, request: int, reason: int) -> None:
+        """The request ends without an answer."""
+        self.log.reason[request] = reason
+        self.log.status[request] = DROPPED
 
     def finish(self, request: int, instant_s: float) -> None:
         """The answer is on the device, unless that lies beyond the horizon."""
         if instant_s <= self.horizon_s:
             self.log.finish_s[request] = instant_s
             self.log.status[request] = COMPLETED
-
-
-def _lists(channel: Channel) -> tuple[list[float], list[float], list[float]]:
-    """A channel as lists, which plain Python reads faster than arrays."""
-    return channel.edges_s.tolist(), channel.rates_bps.tolist(), channel.cumulative_bits.tolist()
 
 
 def run(plan: Plan, workload: Workload) -> RequestLog:

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.engines.compiled import COMPLETED, transfer_over
+from simulator.engines.compiled import COMPLETED
 from simulator.engines.queues import NOBODY, drop_first, push, sink
+from simulator.engines.transfers import transfer_over
 
 
 def front(requests: Any, options: Any, system: Any, uplinks: Any, log: Any, streams: Any) -> None:
@@ -32,7 +33,7 @@ def front(requests: Any, options: Any, system: Any, uplinks: Any, log: Any, stre
     device_s, bits_up, on_device, offloaded = options[0], options[1], options[5], options[6]
     uplink_of, propagation_s, horizon_s = system[0], system[2], system[3]
     status, device_start, device_end = log[0], log[3], log[4]
-    uplink_start, uplink_end, finish = log[5], log[6], log[15]
+    uplink_start, uplink_end, finish = log[5], log[6], log[22]
     reach_s, follower, first = streams
     devices = uplink_of.size
     processor_free = np.zeros(devices)
@@ -81,7 +82,7 @@ def back(request: int, requests: Any, options: Any, system: Any, downlinks: Any,
     device, row = requests[1], requests[2]
     bits_down = options[3]
     downlink_of, propagation_s, horizon_s = system[1], system[2], system[3]
-    status, edge_end, downlink_start, downlink_end, finish = log[0], log[8], log[9], log[10], log[15]
+    status, edge_end, downlink_start, downlink_end, finish = log[0], log[8], log[9], log[10], log[22]
     d = device[request]
     now = max(edge_end[request], downlink_free[d])
     if now > horizon_s:

@@ -7,11 +7,11 @@ before the run, from a stream of its own; `channel` then gives what the planner 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from simulator.links.losses import Losses
 from simulator.physics.link import Channel
 
 
@@ -20,8 +20,12 @@ class LinkKind(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: whether `draw` gives something else than `channel`
-    is_random: ClassVar[bool] = False
+    losses: Losses | None = Field(None, description="Frames that are lost; none if left out.")
+
+    @property
+    def is_random(self) -> bool:
+        """Whether `draw` gives something else than `channel`."""
+        return False
 
     def channel(self, base: Path | None) -> Channel:  # noqa: ARG002
         """The channel, or what may be assumed of it; ``base`` is the folder of relative references."""

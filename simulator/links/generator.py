@@ -10,14 +10,17 @@ and a bad state with one step per frame and a loss probability in each.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from simulator import paths
-from simulator.devices.sourced import read_card
+from simulator.devices.sourced import card_in, document_at
+from simulator.errors import CardError, Problem
+from simulator.links.gilbert_elliott import LossChain
 from simulator.scenario.quantities import Duration, PositiveDuration, Quantity
 
 Rate = Annotated[float, Quantity("bit rate")]
@@ -26,6 +29,13 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 #: how far the probabilities of a row may be from 1, for numbers written with few digits
 _ROUNDING = 1e-3
 _MOST_STATES = 64
+
+#: what the kinds of generators give, and where a scenario names them
+_GIVES = {"markov": "rates", "gilbert-elliott": "losses"}
+_BELONGS = {
+    "markov": "name it as the channel, like uplink: {generator: lte-uplink-driving}",
+    "gilbert-elliott": 'name it under losses, like uplink: {rate: "5 Mbit/s", losses: {generator: mine.yaml}}',
+}
 
 
 class _Part(BaseModel):
@@ -132,6 +142,14 @@ class GilbertElliottGenerator(_Generator):
     loss_bad: Probability = Field(description="Probability that a frame is lost in the bad state.")
     fitted_to: LossStatistics = Field(description="Statistics of the measurement.")
 
+    @property
+    def chain(self) -> LossChain:
+        """The chain that the losses follow."""
+        return LossChain(self.good_to_bad, self.bad_to_good, self.loss_good, self.loss_bad)
+
+
+Generator = TypeVar("Generator", MarkovGenerator, GilbertElliottGenerator)
+
 
 def _mistake(message: str, hint: str) -> PydanticCustomError:
     return PydanticCustomError("generator", "{message}", {"message": message, "hint": hint})
@@ -147,9 +165,20 @@ def load_markov(reference: str, base: Path | None = None) -> MarkovGenerator:
     CardError
         Listing what is wrong with the file.
     """
-    return read_card(MarkovGenerator, paths.find("generator", reference, base))
+    return _load(MarkovGenerator, "markov", reference, base)
 
 
 def load_gilbert_elliott(reference: str, base: Path | None = None) -> GilbertElliottGenerator:
     """Read a Gilbert-Elliott generator by name or path; raises like `load_markov`."""
-    return read_card(GilbertElliottGenerator, paths.find("generator", reference, base))
+    return _load(GilbertElliottGenerator, "gilbert-elliott", reference, base)
+
+
+def _load(model: type[Generator], kind: str, reference: str, base: Path | None) -> Generator:
+    """Read a generator; one of the other kind is told so, instead of each field that it has or lacks."""
+    path = paths.find("generator", reference, base)
+    document = document_at(path)
+    found = document.data.get("kind") if isinstance(document.data, Mapping) else None
+    if found in _GIVES and found != kind:
+        message = f'"{reference}" generates {_GIVES[found]}, not {_GIVES[kind]}'
+        raise CardError(document.located(Problem(message, _BELONGS[found], ("kind",))))
+    return card_in(document, model, path)

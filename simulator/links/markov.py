@@ -17,7 +17,7 @@ from pydantic import Field
 
 from simulator.errors import Problem, TraceError
 from simulator.links.base import LinkKind
-from simulator.links.generator import GilbertElliottGenerator, MarkovGenerator, load_markov
+from simulator.links.generator import MarkovGenerator, load_markov
 from simulator.physics.link import Channel
 from simulator.scenario.quantities import PositiveDuration
 from simulator.scenario.references import Reference
@@ -117,14 +117,3 @@ def _rates(spec: MarkovGenerator, path: NDArray[np.int64], uniforms: Floats) -> 
     upper = mean + (highest - mean) * np.divide(uniforms - below, above, out=np.zeros_like(width), where=above > 0)
     rates: Floats = np.where(uniforms < below, lower, upper)
     return rates
-
-
-def generate_losses(spec: GilbertElliottGenerator, seeds: np.random.SeedSequence, frames: int) -> NDArray[np.bool_]:
-    """Whether each of so many frames is lost, shape (frames,); the chain starts in its stationary distribution."""
-    generator = np.random.Generator(np.random.PCG64(seeds))
-    is_bad = generator.random() * (spec.good_to_bad + spec.bad_to_good) < spec.good_to_bad
-    states = np.empty(frames, dtype=np.bool_)
-    for k, uniform in enumerate(generator.random(frames).tolist()):
-        states[k] = is_bad
-        is_bad = uniform >= spec.bad_to_good if is_bad else uniform < spec.good_to_bad
-    return generator.random(frames) < np.where(states, spec.loss_bad, spec.loss_good)

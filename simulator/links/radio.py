@@ -2,11 +2,12 @@
 
 Power of Huang et al., MobiSys 2012, section 4.3: ``P = alpha_u * rate_up + alpha_d * rate_down + beta`` while data
 flows. A cellular card adds its states: the promotion from idle, and tail stages after the last transfer, each with the
-promotion that a new transfer needs from there (`simulator.physics.rrc`).
+promotion that a new transfer needs from there (`simulator.physics.rrc`). Cards of LoRa radios are of another kind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator import paths
-from simulator.devices.sourced import Sourced, read_card
+from simulator.devices.sourced import Sourced, card_in, document_at
+from simulator.errors import CardError, Problem
+from simulator.links.lora_radio import LoraRadio
+from simulator.scenario.mistakes import shown
 from simulator.scenario.quantities import Duration, EnergyPerBit, PositiveDuration, Power
 
 Floats = NDArray[np.float64]
@@ -79,12 +83,20 @@ class Radio(BaseModel):
         return [*(stage.promotion for stage in self.tail), self.promotion]
 
 
-def load_radio(reference: str, base: Path | None = None) -> Radio:
-    """Read a radio card by name or path.
+def load_radio(reference: str, base: Path | None = None) -> Radio | LoraRadio:
+    """Read a radio card by name or path; one that says ``kind: lora`` is a `LoraRadio`.
 
     Raises
     ------
     CardError
         Listing what is wrong with the card.
     """
-    return read_card(Radio, paths.find("radio", reference, base))
+    path = paths.find("radio", reference, base)
+    document = document_at(path)
+    if not isinstance(document.data, Mapping) or "kind" not in document.data:
+        return card_in(document, Radio, path)
+    if document.data["kind"] != "lora":
+        message = f"{shown(document.data['kind'])} is not a kind of radio"
+        hint = "write kind: lora, or leave it out for a radio whose power follows its rate"
+        raise CardError(document.located(Problem(message, hint, ("kind",))))
+    return card_in(document, LoraRadio, path)

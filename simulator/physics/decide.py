@@ -25,14 +25,14 @@ def energy_j(
     bits_down: Floats,
     downlink_s: Floats,
     waiting_s: Floats,
+    radio_resting_j: Floats,
     active_w: float,
     idle_w: float,
     radio_active_w: float,
     up_j_per_bit: float,
     down_j_per_bit: float,
-    radio_idle_w: float,
 ) -> Floats:
-    """Predicted energy that the device spends from the arrival of a request to its answer.
+    """Predicted energy that the device spends for a request.
 
     Parameters
     ----------
@@ -41,16 +41,18 @@ def energy_j(
     bits_up, bits_down : array
         Bits sent and received.
     waiting_s : array
-        The rest of the latency: the edge works and signals travel.
+        The rest of the latency: the radio wakes, the edge works and signals travel.
+    radio_resting_j : array
+        Energy of the radio while it neither sends nor receives: waking, falling asleep, idle.
     active_w, idle_w : float
         Power of the device while it computes, and while it does not.
-    radio_active_w, up_j_per_bit, down_j_per_bit, radio_idle_w : float
+    radio_active_w, up_j_per_bit, down_j_per_bit : float
         The radio's power model, see `simulator.physics.power`.
     """
     on_air_s = uplink_s + downlink_s
     compute = active_w * device_s + idle_w * (on_air_s + waiting_s)
     radio = radio_active_w * on_air_s + up_j_per_bit * bits_up + down_j_per_bit * bits_down
-    return compute + radio + radio_idle_w * (device_s + waiting_s)
+    return compute + radio + radio_resting_j
 
 
 def best(scores: Floats, allowed: NDArray[np.bool_]) -> int:

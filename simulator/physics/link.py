@@ -72,7 +72,7 @@ def segment_at(values: Floats, x: float) -> int:
     return low
 
 
-def segment_reaching(cumulative: Floats, bits: float) -> int:
+def segment_reaching(cumulative: Floats | NDArray[np.int64], bits: float) -> int:
     """Smallest ``k`` with ``cumulative[k + 1] >= bits`` (binary search on a non-decreasing sequence)."""
     low = 0
     high = len(cumulative) - 2

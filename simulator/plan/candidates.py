@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from simulator.devices.card import Card
 from simulator.devices.roofline import PROFILE_ELEMENT_BYTES
-from simulator.physics import decide
-from simulator.physics.rrc import tail_j
 from simulator.plan.system import Group
 from simulator.profiling.graph import Exit
 from simulator.profiling.model import ModelProfile
@@ -149,71 +147,3 @@ def _misfit(cut: CutPoint, group: Group, server: Card) -> str:
         return f"{group.card.name}: {on_device}"
     on_server = server.misfit(group.profile, trunk[cut.layers :])
     return f"{server.name}: {on_server}" if on_server else ""
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """Predicted cost of every candidate, without queues, at the channel's mean rates; shape (cuts, ways out)."""
-
-    uplink_s: Floats
-    downlink_s: Floats
-    propagation_s: Floats
-    latency_s: Floats
-    energy_j: Floats
-
-    def expected(self, table: Floats, shares: Floats) -> Floats:
-        """Mean over the ways out, weighted with the share of samples that takes each; shape (cuts,)."""
-        return table @ shares
-
-
-def predict(table: Candidates, group: Group, uplink_rate_bps: float | None = None) -> Prediction:
-    """Score every candidate.
-
-    Parameters
-    ----------
-    table : Candidates
-    group : Group
-    uplink_rate_bps : float, optional
-        Uplink rate to assume instead of the channel's mean.
-    """
-    up_bps = group.uplink.mean_rate_bps if uplink_rate_bps is None else uplink_rate_bps
-    bits_up, bits_down = table.bytes_up * 8, table.bytes_down * 8
-    up_s, down_s = bits_up / up_bps, bits_down / group.downlink.mean_rate_bps
-    propagation_s = np.where(table.offloaded, 2 * group.propagation_s, 0.0)
-    waking_s, waking_j, tail = _states(group, bits_up > 0, up_s + down_s)
-    latency = decide.latency_s(table.device_s, waking_s + up_s, table.edge_s, down_s, propagation_s)
-    radio = group.radio
-    energy = decide.energy_j(
-        table.device_s,
-        bits_up,
-        up_s,
-        bits_down,
-        down_s,
-        table.edge_s + propagation_s,
-        group.card.active_w,
-        group.card.idle_w,
-        radio.active_power.value if radio else 0.0,
-        radio.uplink_energy_per_bit.value if radio else 0.0,
-        radio.downlink_energy_per_bit.value if radio else 0.0,
-        radio.idle_power.value if radio else 0.0,
-    )
-    # while the radio wakes the processor idles, and the radio draws the power of its promotion
-    energy = energy + group.card.idle_w * waking_s + waking_j + tail
-    return Prediction(waking_s + up_s, down_s, propagation_s, latency, energy)
-
-
-def _states(group: Group, sends: NDArray[np.bool_], on_air_s: Floats) -> tuple[Floats, Floats, Floats]:
-    """Promotion time, promotion energy and tail energy of a request, all else going on at its mean rate.
-
-    The radio is taken to have been quiet for the mean time between two requests of the device, less what the request
-    spends on the air; for ever where that time is not known.
-    """
-    radio, rate = group.radio, group.workload.rate
-    nothing = np.zeros(sends.shape)
-    if radio is None:
-        return nothing, nothing, nothing
-    quiet_s = np.maximum((np.inf if rate is None else 1 / rate) - on_air_s, 0.0)
-    stages = np.searchsorted(radio.tail_ends_s, quiet_s, side="right")
-    waking_s = np.where(sends, radio.wake_delays_s[stages], 0.0)
-    tail = tail_j(quiet_s.ravel(), radio.tail_ends_s, radio.tail_powers_w).reshape(sends.shape)
-    return waking_s, waking_s * radio.wake_powers_w[stages], np.where(sends, tail, 0.0)

@@ -1,4 +1,4 @@
-"""Random channels, drawn before a run: one for each device, in each replication, for all policies alike."""
+"""Random channels and losses, drawn before a run: for each device, in each replication, for all policies alike."""
 
 from __future__ import annotations
 
@@ -8,21 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.physics.link import Channel
+from simulator.plan.lora import make_lora
+from simulator.plan.medium import draw_losses
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import seeds
 
 
 def with_drawn_channels(plans: list[Plan], system: System, replication: int) -> list[Plan]:
-    """The plans with the random channels of a replication in them; the plans themselves when nothing is random."""
+    """The plans with what is random about the links in a replication; the plans themselves when nothing is."""
     kinds = [kind for group in system.groups for kind in (group.uplink_kind, group.downlink_kind)]
-    if not any(kind.is_random for kind in kinds):
-        return plans
-    uplink, uplink_of = _drawn(system, replication, "uplink")
-    downlink, downlink_of = _drawn(system, replication, "downlink")
-    return [
-        replace(plan, uplink=uplink, uplink_of=uplink_of, downlink=downlink, downlink_of=downlink_of) for plan in plans
-    ]
+    if any(kind.is_random for kind in kinds):
+        uplink, uplink_of = _drawn(system, replication, "uplink")
+        downlink, downlink_of = _drawn(system, replication, "downlink")
+        plans = [
+            replace(plan, uplink=uplink, uplink_of=uplink_of, downlink=downlink, downlink_of=downlink_of)
+            for plan in plans
+        ]
+    if any(kind.losses for kind in kinds):
+        most_up = np.max([plan.most_bits(plan.bits_up) for plan in plans], axis=0)
+        most_down = np.max([plan.most_bits(plan.bits_down) for plan in plans], axis=0)
+        up = draw_losses(system, replication, "uplink", most_up)
+        down = draw_losses(system, replication, "downlink", most_down)
+        plans = [replace(plan, uplink_losses=up, downlink_losses=down) for plan in plans]
+    lora = make_lora(system, replication)
+    return plans if lora is None else [replace(plan, lora=lora) for plan in plans]
 
 
 def _drawn(system: System, replication: int, direction: str) -> tuple[tuple[Channel, ...], NDArray[np.int32]]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from simulator.errors import Problem, ScenarioError
 from simulator.physics import decide
 from simulator.physics.exits import exit_taken
-from simulator.plan.candidates import Candidates, Prediction, candidates, predict
+from simulator.plan.candidates import Candidates, candidates
+from simulator.plan.prediction import Prediction, out_of_range, predict, too_long
 from simulator.plan.system import Group, System
 from simulator.policies.base import Intent
 from simulator.profiling.model import ModelProfile
@@ -84,12 +85,17 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     taken, shares = _ways_out(group, intent)
     slowdown = 1 / (1 - system.scenario.serving.background_load)
     table = system.library.tabulate(candidates, group, system.server, slowdown, intent.encoding, taken is not None)
+    limits = too_long(table, group)
+    if any(limits):
+        misfit = tuple(own or limit for own, limit in zip(table.misfit, limits, strict=True))
+        table = replace(table, misfit=misfit)
     prediction = predict(table, group)
     scores = prediction.expected(prediction.latency_s if intent.objective == "latency" else prediction.energy_j, shares)
-    fits = np.array([not reason for reason in table.misfit])
-    cut = decide.best(scores, fits)
+    unheard = out_of_range(table, group)
+    cut = decide.best(scores, np.array([not reason for reason in table.misfit]) & ~unheard)
     if intent.cut is None and cut < 0:
-        raise ScenarioError(Problem(f"no partition of {profile.name} fits: {table.misfit[0]}", path=("best",)))
+        reason = "the device is out of range" if unheard[0] else table.misfit[0]
+        raise ScenarioError(Problem(f"no partition of {profile.name} fits: {reason}", path=("best",)))
     choice = Choice(table, prediction, cut, taken, shares, scores, profile)
     return choice if intent.cut is None else replace(choice, cut=choice.index_of(intent.cut))
 

@@ -7,6 +7,7 @@ cut for each group, and the sample's records choose the way out; the engine look
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from simulator.errors import OffloadSimError, Problem, ScenarioError
 from simulator.physics.link import Channel
 from simulator.plan.choice import Choice, choose
+from simulator.plan.lora import LoraPlan
+from simulator.plan.medium import LossPlan, cells_of
 from simulator.plan.serving import ServingPlan, make_serving
 from simulator.plan.system import System
 from simulator.policies.base import Policy
@@ -65,8 +68,16 @@ class Plan:
         Rules of the edge server.
     horizon_s : float
         End of the observation.
+    tolerates_loss : array of bool, shape (groups,)
+        Whether a request goes on although bytes of its input were lost.
     online : OnlinePolicy or None
         Decides for each request instead; then `rows` is only where every request starts from.
+    cell_of : array of int, shape (devices,), or None
+        Cell whose airtime a device shares, -1 for none; None when nobody shares.
+    uplink_losses, downlink_losses : LossPlan or None
+        Losses of either direction, once they are drawn.
+    lora : LoraPlan or None
+        LoRaWAN links, once they are drawn.
     """
 
     policy: str
@@ -96,12 +107,28 @@ class Plan:
     order: str
     serving: ServingPlan
     horizon_s: float
+    tolerates_loss: NDArray[np.bool_]
     online: OnlinePolicy | None = None
+    cell_of: NDArray[np.int32] | None = None
+    uplink_losses: LossPlan | None = None
+    downlink_losses: LossPlan | None = None
+    lora: LoraPlan | None = None
 
     @property
     def wakes(self) -> bool:
         """Whether any radio needs a promotion, so that a transfer depends on the one before it."""
         return any(delays.any() for delays in self.wake_delays_s)
+
+    @property
+    def counts_bits(self) -> bool:
+        """Whether the bits of a transfer cannot be told from its option and its duration."""
+        parts = (self.cell_of, self.uplink_losses, self.downlink_losses, self.lora)
+        return any(part is not None for part in parts)
+
+    def most_bits(self, bits: Floats) -> Floats:
+        """The most of a column of the option table, for each group; shape (groups,)."""
+        borders = np.cumsum([0, *(choice.table.device_s.size for choice in self.choices)])
+        return np.array([bits[a:b].max() for a, b in pairwise(borders.tolist())])
 
     def rows(self, workload: Workload) -> NDArray[np.int32]:
         """The option that each request takes, shape (requests,)."""
@@ -185,12 +212,14 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
         uplink_of=group_of,
         downlink_of=group_of,
         propagation_s=np.array([group.propagation_s for group in system.groups]),
-        tail_ends_s=tuple(np.empty(0) if g.radio is None else g.radio.tail_ends_s for g in system.groups),
-        wake_delays_s=tuple(np.zeros(1) if g.radio is None else g.radio.wake_delays_s for g in system.groups),
+        tail_ends_s=tuple(np.empty(0) if g.cellular is None else g.cellular.tail_ends_s for g in system.groups),
+        wake_delays_s=tuple(np.zeros(1) if g.cellular is None else g.cellular.wake_delays_s for g in system.groups),
         deadline_s=np.array([np.inf if g.workload.deadline is None else g.workload.deadline for g in system.groups]),
         priority=np.array([float(group.priority) for group in system.groups]),
         order=system.scenario.serving.order,
         serving=serving,
         horizon_s=system.horizon_s,
+        tolerates_loss=np.array([group.profile.loss_effect is not None for group in system.groups]),
+        cell_of=cells_of(system),
         online=policy if isinstance(policy, OnlinePolicy) else None,
     )

@@ -15,16 +15,23 @@ from typing import TypeVar
 from simulator.devices.card import Card, load_card
 from simulator.errors import OffloadSimError, Problem, ScenarioError
 from simulator.links.base import LinkKind
+from simulator.links.lora import LoraLink
+from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import Radio, load_radio
 from simulator.physics.link import Channel
+from simulator.physics.lora import RECEIVE_DELAY1_S
 from simulator.plan.library import Library
 from simulator.profiling.model import ModelProfile, load_profile
 from simulator.profiling.samples import SampleRecords, load_samples
-from simulator.scenario.schema import FleetGroup, Scenario
+from simulator.scenario.schema import FleetGroup, Link, Scenario
 from simulator.scenario.schema import Workload as WorkloadSpec
+from simulator.units import human
 
 T = TypeVar("T")
 Place = tuple[str | int, ...]
+
+#: frames until one gets through, in the mean; a link that loses more is a dead one
+_MOST_TRIES = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,18 +49,22 @@ class Group:
         What the scenario says of either direction.
     uplink, downlink : Channel
         The channels, or what may be assumed of random ones.
+    delivered_up, delivered_down : float
+        Mean share of the transmissions after which a frame need not be sent again.
     propagation_s : float
         One-way delay, the same in both directions.
-    radio : Radio or None
-        Power model of the radio; None charges no radio energy.
+    radio : Radio, LoraRadio or None
+        Power model of the radio, of the sort that the link needs; None charges no radio energy.
     workload : WorkloadSpec
     samples : SampleRecords or None
     priority : int
         Smaller numbers go first where the edge server goes by priority.
     result_bytes : float or None
         Size of the answer; None takes the size of the model's output.
-    place : tuple
-        Where the group stands in the scenario, for messages.
+    cell : str or None
+        Cell whose airtime its links share.
+    place, link_place : tuple
+        Where the group and its link stand in the scenario, for messages.
     """
 
     name: str
@@ -64,13 +75,27 @@ class Group:
     downlink_kind: LinkKind
     uplink: Channel
     downlink: Channel
+    delivered_up: float
+    delivered_down: float
     propagation_s: float
-    radio: Radio | None
+    radio: Radio | LoraRadio | None
     workload: WorkloadSpec
     samples: SampleRecords | None
     priority: int
     result_bytes: float | None
+    cell: str | None
     place: Place
+    link_place: Place
+
+    @property
+    def lora(self) -> LoraLink | None:
+        """The link, where it is a LoRaWAN link."""
+        return self.uplink_kind if isinstance(self.uplink_kind, LoraLink) else None
+
+    @property
+    def cellular(self) -> Radio | None:
+        """The radio, where its power follows its rate and its states."""
+        return self.radio if isinstance(self.radio, Radio) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,15 +194,22 @@ class _Reader:
             message = f'"{device}" is a {card.role}, not a device'
             self.problems.append(Problem(message, "take a device card", at("device")))
         uplink = self.read((*at("link"), "uplink"), lambda: library.channel(link.uplink, base))
-        downlink = self.read((*at("link"), "downlink"), lambda: library.channel(link.downlink, base))
+        # a LoRaWAN link says both directions
+        down = link.uplink if link.downlink is None else link.downlink
+        downlink = self.read((*at("link"), "downlink"), lambda: library.channel(down, base))
+        delivered_up = self.read((*at("link"), "uplink"), lambda: _delivered(link.uplink, base))
+        delivered_down = self.read((*at("link"), "downlink"), lambda: _delivered(down, base))
         radio = samples = None
         if link.radio is not None:
             reference = link.radio
             radio = self.read((*at("link"), "radio"), lambda: library.read(load_radio, reference, base))
+        self.lora(link, radio, at("link"))
         if workload.samples is not None:
             record = workload.samples
             samples = self.read((*at("workload"), "samples"), lambda: library.read(load_samples, record, base))
         if profile is None or card is None or uplink is None or downlink is None:
+            return None
+        if delivered_up is None or delivered_down is None:
             return None
         return Group(
             name=member.name,
@@ -185,14 +217,47 @@ class _Reader:
             profile=profile,
             card=card,
             uplink_kind=link.uplink,
-            downlink_kind=link.downlink,
+            downlink_kind=down,
             uplink=uplink,
             downlink=downlink,
+            delivered_up=delivered_up,
+            delivered_down=delivered_down,
             propagation_s=link.propagation,
             radio=radio,
             workload=workload,
             samples=samples,
             priority=member.priority,
             result_bytes=scenario.result_size,
+            cell=link.cell,
             place=place,
+            link_place=at("link"),
         )
+
+    def lora(self, link: Link, radio: Radio | LoraRadio | None, place: Place) -> None:
+        """Whether a link has the radio that it needs, and a LoRaWAN link the time to answer."""
+        is_lora = isinstance(link.uplink, LoraLink)
+        if radio is not None and isinstance(radio, LoraRadio) != is_lora:
+            kinds = ("is no LoRa radio", "sx1272") if is_lora else ("is a LoRa radio", "wifi or lte")
+            message = f'"{link.radio}" {kinds[0]}'
+            self.problems.append(Problem(message, f"take a radio card such as {kinds[1]}", (*place, "radio")))
+        if is_lora and isinstance(radio, LoraRadio):
+            self.read((*place, "radio"), lambda: radio.transmit_w(link.uplink.transmit_power))
+        if is_lora and link.propagation > RECEIVE_DELAY1_S / 2:
+            message = f"answers come back after {human(2 * link.propagation, 'time')}, too late for the first window"
+            hint = (
+                f"at most {human(RECEIVE_DELAY1_S / 2, 'time')}: the window opens {RECEIVE_DELAY1_S:g} s after a frame"
+            )
+            self.problems.append(Problem(message, hint, (*place, "propagation")))
+
+
+def _delivered(kind: LinkKind, base: Path | None) -> float:
+    """Mean share of the transmissions that get through, where the others are sent again; 1 elsewhere."""
+    if kind.losses is None:
+        return 1.0
+    chain = kind.losses.chain(base)
+    if chain.worst_tries > _MOST_TRIES:
+        message = "no frame ever gets through"
+        if math.isfinite(chain.worst_tries):
+            message = f"in its worst state it takes {chain.worst_tries:.3g} frames on average until one gets through"
+        raise ScenarioError(Problem(message, f"at most {_MOST_TRIES:,} can be simulated", ("losses",)))
+    return 1 - chain.loss_share if kind.losses.retransmit else 1.0

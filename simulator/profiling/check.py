@@ -7,6 +7,7 @@ trunk, and sizes and totals add up. Form (types, signs, missing keys) is `filefo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from simulator.errors import Problem
@@ -23,7 +24,7 @@ _AGAIN = "the file is damaged or was edited: extract the profile again"
 
 def contradictions(profile: ModelProfile) -> list[Problem]:
     """All problems of a profile whose form is right; empty for a sound one."""
-    problems = [*_names(profile), *_order(profile)]
+    problems = [*_names(profile), *_order(profile), *_loss_effect(profile)]
     if not problems:
         problems += [*_exits(profile), *_sizes(profile)]
     if not problems:
@@ -55,6 +56,21 @@ def _order(profile: ModelProfile) -> Iterator[Problem]:
         if layer.fused_into is not None and layer.fused_into >= index:
             message = f'layer {index} "{layer.name}" is fused into layer {layer.fused_into}, which is not before it'
             yield Problem(message, _AGAIN, ("graph", index, "fused_into"))
+
+
+def _loss_effect(profile: ModelProfile) -> Iterator[Problem]:
+    effect = profile.loss_effect
+    if effect is None:
+        return
+    if len(effect.lost) != len(effect.kept) or len(effect.lost) < 2:
+        message = f"{len(effect.lost)} lost shares and {len(effect.kept)} kept shares"
+        yield Problem(message, "two or more of each, in pairs", ("loss_effect",))
+    rises = all(a < b for a, b in pairwise(effect.lost))
+    if not rises or effect.lost[:1] != (0.0,):
+        yield Problem("lost shares do not rise from 0", "for example [0, 0.1, 0.5]", ("loss_effect", "lost"))
+    if effect.kept[:1] != (1.0,):
+        message = "not all of the accuracy is kept when nothing is lost"
+        yield Problem(message, "for example [1, 0.8, 0.2]", ("loss_effect", "kept"))
 
 
 def _exits(profile: ModelProfile) -> Iterator[Problem]:

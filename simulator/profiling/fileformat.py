@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from simulator.errors import Problem, did_you_mean
-from simulator.profiling.graph import ELEMENT_BYTES, KINDS, Encoding, Exit, Layer
+from simulator.profiling.graph import ELEMENT_BYTES, KINDS, Encoding, Exit, Layer, LossEffect
 
 #: version of this format
 FORMAT = 1
@@ -67,7 +67,7 @@ def decode(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
     for key, reader in _HEADER.items():
         if key in document:
             fields[key] = reader(document[key], (key,), problems)
-        else:
+        elif key not in _OPTIONAL:
             problems.append(Problem(f'key "{key}" is missing', "extract the profile again"))
     return fields, problems
 
@@ -132,6 +132,13 @@ def _fraction(value: Any, path: Path, problems: list[Problem]) -> float | None:
         _wrong(value, "a fraction between 0 and 1", path, problems)
         return None
     return float(value)
+
+
+def _share(value: Any, path: Path, problems: list[Problem]) -> float:
+    fraction = _fraction(value, path, problems)
+    if value is None:
+        _wrong(value, "a fraction between 0 and 1", path, problems)
+    return 0.0 if fraction is None else fraction
 
 
 def _or_none(reader: Reader) -> Reader:
@@ -201,6 +208,12 @@ _LAYER: Mapping[str, Reader] = {
 }
 _EXIT: Mapping[str, Reader] = {"name": _text, "after": _count, "layers": _list(_count), "output_bytes": _count}
 _ENCODING: Mapping[str, Reader] = {"size_bytes": _size, "source": _text, "estimated": _flag}
+_LOSS_EFFECT: Mapping[str, Reader] = {
+    "lost": _list(_share),
+    "kept": _list(_share),
+    "source": _text,
+    "estimated": _flag,
+}
 _HEADER: Mapping[str, Reader] = {
     "name": _text,
     "source": _text,
@@ -216,5 +229,8 @@ _HEADER: Mapping[str, Reader] = {
     "top1_source": _or_none(_text),
     "uncounted": _list(_text),
     "versions": _mapping(_text),
+    "loss_effect": _record(LossEffect, _LOSS_EFFECT),
     "graph": _list(_row),
 }
+#: keys that a profile without the thing leaves out
+_OPTIONAL = ("loss_effect",)

@@ -1,4 +1,4 @@
-"""The nodes of a model profile: layers, early exits and encodings of the input.
+"""The nodes of a model profile: layers, early exits, encodings of the input, the effect of lost bytes.
 
 Plain frozen records without behaviour; `model.ModelProfile` holds them, `check` says when they contradict each other.
 Leaves out weights, training and batch sizes: a profile describes one inference of one input.
@@ -118,5 +118,27 @@ class Encoding:
     """
 
     size_bytes: float
+    source: str
+    estimated: bool
+
+
+@dataclass(frozen=True)
+class LossEffect:
+    """What is left of the accuracy when a share of the bytes sent to the server is lost and stays lost.
+
+    Attributes
+    ----------
+    lost : tuple of float
+        Shares of the bytes, increasing from 0.
+    kept : tuple of float
+        Share of the accuracy that is kept at each, between 0 and 1; linear in between, the last one beyond.
+    source : str
+        Who measured it, or how it was estimated.
+    estimated : bool
+        Whether it is an estimate.
+    """
+
+    lost: tuple[float, ...]
+    kept: tuple[float, ...]
     source: str
     estimated: bool

@@ -20,13 +20,13 @@ from simulator import paths
 from simulator.errors import Problem, ProfileError
 from simulator.profiling.check import contradictions
 from simulator.profiling.fileformat import decode, encode
-from simulator.profiling.graph import ELEMENT_BYTES, INPUT, KINDS, Encoding, Exit, Layer
+from simulator.profiling.graph import ELEMENT_BYTES, INPUT, KINDS, Encoding, Exit, Layer, LossEffect
 from simulator.profiling.partition import CutPoint, cut_points
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["INPUT", "KINDS", "CutPoint", "Encoding", "Exit", "Layer", "ModelProfile", "load_profile"]
+__all__ = ["INPUT", "KINDS", "CutPoint", "Encoding", "Exit", "Layer", "LossEffect", "ModelProfile", "load_profile"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class ModelProfile:
         Operators whose MACs are unknown; the profile is complete if there are none.
     versions : mapping of str to str
         Library versions at extraction.
+    loss_effect : LossEffect or None
+        Accuracy without the bytes that a lossy link does not deliver; None for a model that needs all of them.
     """
 
     name: str
@@ -80,6 +82,7 @@ class ModelProfile:
     top1_source: str | None
     uncounted: tuple[str, ...]
     versions: Mapping[str, str]
+    loss_effect: LossEffect | None = None
 
     @property
     def complete(self) -> bool:
@@ -120,6 +123,8 @@ class ModelProfile:
     def text(self) -> str:
         """The profile as it stands in a file."""
         header = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "graph"}
+        if self.loss_effect is None:
+            del header["loss_effect"]
         return encode(header, self.graph)
 
     @cached_property

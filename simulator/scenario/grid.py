@@ -173,6 +173,8 @@ def read_grid(loaded: LoadedScenario, over: Sequence[str] | Mapping[str, Any], c
                 column.append(_cell(scenario, axis.parts, axis.values[j]))
             except ScenarioError as error:
                 problems += error.problems
+        if any(isinstance(cell, str) for cell in column):  # numbers among texts are texts too
+            column = [cell if cell is None else str(cell) for cell in column]
         cells.append(tuple(column))
         if len(set(map(repr, column))) < len(column):
             twice = next(cell for n, cell in enumerate(column) if cell in column[:n])

@@ -18,7 +18,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from simulator.errors import UnitError
 from simulator.units import EXAMPLES, UNITS, exact, parse
 
-_NUMBER = r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_SIGN, _NO_SIGN = r"[+-]?", r"\+?"
+_NUMBER = r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,20 @@ class Quantity:
     dimension : str
         A key of `simulator.units.UNITS`.
     positive : bool
-        Whether zero is refused; negative values always are.
+        Whether zero is refused too.
+    signed : bool
+        Whether negative values are allowed, as for signal levels; otherwise they are refused.
     """
 
     dimension: str
     positive: bool = False
+    signed: bool = False
 
     @property
     def bound(self) -> str:
         """The allowed range in words."""
+        if self.signed:
+            return "of either sign"
         return "more than zero" if self.positive else "zero or more"
 
     def read(self, text: object) -> float:
@@ -49,7 +55,7 @@ class Quantity:
             problem = error.problems[0]
             context = {"message": problem.message, "hint": problem.hint}
             raise PydanticCustomError("quantity", "{message}", context) from error
-        if value < 0 or (self.positive and value == 0):
+        if (value < 0 and not self.signed) or (self.positive and value == 0):
             context = {
                 "message": f'"{text}" must be {self.bound}',
                 "hint": f'write a {self.dimension} like "{EXAMPLES[self.dimension]}"',
@@ -74,7 +80,7 @@ class Quantity:
         return {
             "type": "string",
             "description": f"{self.dimension}, {self.bound}, with its unit",
-            "pattern": rf"^\s*{_NUMBER}\s*({units})\s*$",
+            "pattern": rf"^\s*{_SIGN if self.signed else _NO_SIGN}{_NUMBER}\s*({units})\s*$",
             "examples": [EXAMPLES[self.dimension]],
         }
 
@@ -99,3 +105,11 @@ EnergyPerBit = Annotated[float, Quantity("energy per bit")]
 MacRate = Annotated[float, Quantity("compute rate", positive=True)]
 #: events per second, not zero
 Frequency = Annotated[float, Quantity("frequency", positive=True)]
+#: metres, not zero
+PositiveLength = Annotated[float, Quantity("length", positive=True)]
+#: volts, not zero
+PositiveVoltage = Annotated[float, Quantity("voltage", positive=True)]
+#: dBm, as it is written
+SignalLevel = Annotated[float, Quantity("signal level", signed=True)]
+#: dB, as it is written
+LevelDifference = Annotated[float, Quantity("level difference")]

@@ -9,20 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from simulator.errors import Problem
 from simulator.scenario.kinds import Registered
-from simulator.scenario.mistakes import nested, problems_of, shown
+from simulator.scenario.mistakes import nested, shown
+from simulator.scenario.parts import Part, RuledPart
 from simulator.scenario.quantities import Duration, Frequency, PositiveDuration, Size
 from simulator.scenario.references import (
     ArrivalsReference,
@@ -50,47 +42,43 @@ ChannelSpec = Annotated[Any, Registered("links", "channel", infer=True)]
 PolicySpec = Annotated[Any, Registered("policies", "policy")]
 
 
-class _Part(BaseModel):
-    """A part of a scenario: frozen, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _RuledPart(_Part):
-    """A part with rules between its fields, whose breaches are reported beside the mistakes of each field."""
-
-    @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
-        """What is wrong between the fields of a document, judged before each is read."""
-        raise NotImplementedError
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _rules_beside_fields(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        broken = list(cls.rules(given)) if isinstance(given, Mapping) else []
-        try:
-            part = handler(given)
-        except ValidationError as error:
-            raise nested(*problems_of(error, cls), *broken) from error
-        if broken:
-            raise nested(*broken)
-        return part
-
-
-class Link(_Part):
+class Link(RuledPart):
     """The radio link between a device and the edge server."""
 
-    uplink: ChannelSpec = Field(description="From the device to the server: a rate, or a trace.")
-    downlink: ChannelSpec = Field(description="From the server to the device: a rate, or a trace.")
+    uplink: ChannelSpec = Field(description="From the device to the server: a rate, a trace, a generator, LoRa.")
+    downlink: ChannelSpec | None = Field(
+        None, description="From the server to the device: a rate or a trace; left out for LoRa, which says both."
+    )
     propagation: Duration = Field(
         0.0, json_schema_extra=_ZERO, description="One-way propagation delay, added to every transfer; 0 if left out."
     )
     radio: RadioReference | None = Field(
         None, description="Radio card: what the device draws while it sends and receives. No radio energy if left out."
     )
+    cell: Name | None = Field(
+        None, description="Name of a cell: all links with this name share its airtime. Nothing is shared if left out."
+    )
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """LoRa says both directions, every other uplink needs a downlink."""
+        uplink, downlink = given.get("uplink"), given.get("downlink")
+        is_lora = isinstance(uplink, Mapping) and "region" in uplink
+        if not is_lora and isinstance(downlink, Mapping) and "region" in downlink:
+            hint = "write it as the uplink and leave the downlink out"
+            yield Problem("LoRa says both directions, from the uplink on", hint, ("downlink",))
+        if is_lora and downlink is not None:
+            yield Problem(
+                "LoRa answers in the receive windows after an uplink frame", "leave the downlink out", ("downlink",)
+            )
+        if is_lora and given.get("cell") is not None:
+            yield Problem("a cell is for links of a constant rate", "leave it out", ("cell",))
+        if isinstance(uplink, Mapping) and not is_lora and downlink is None:
+            hint = 'write a rate, like downlink: {rate: "20 Mbit/s"}'
+            yield Problem('field "downlink" is missing', hint, ("downlink",))
 
 
-class Workload(_RuledPart):
+class Workload(RuledPart):
     """When each device asks for inferences, and on which samples."""
 
     arrivals: Literal["periodic", "poisson", "recorded"] = Field(
@@ -152,7 +140,7 @@ class Workload(_RuledPart):
                 )
 
 
-class Serving(_Part):
+class Serving(Part):
     """How the edge server takes requests from its queue."""
 
     workers: Count | None = Field(None, description="Batches computed at the same time; the card's number if left out.")
@@ -184,7 +172,7 @@ class Serving(_Part):
             yield Problem("when_full without a queue_limit has no effect", "write queue_limit too", ("when_full",))
 
 
-class FleetGroup(_Part):
+class FleetGroup(Part):
     """Equal devices inside a fleet; what is left out is taken from the top level."""
 
     name: Name = Field(description="Name of the group in tables and figures.")
@@ -198,7 +186,7 @@ class FleetGroup(_Part):
     )
 
 
-class Statistics(_Part):
+class Statistics(Part):
     """How means and their intervals are made."""
 
     replications: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
@@ -214,7 +202,7 @@ class Statistics(_Part):
     )
 
 
-class Scenario(_RuledPart):
+class Scenario(RuledPart):
     """One comparison: the same requests under every policy."""
 
     name: Name = Field(description="Name of the scenario and of its folder below results/.")

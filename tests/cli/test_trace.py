@@ -12,6 +12,7 @@ from unit import measurements_by_hand as hand
 from simulator.cli import WRONG, cli
 from simulator.links.generator import load_gilbert_elliott, load_markov
 from simulator.links.trace import read_trace
+from simulator.scenario.load import load_scenario
 
 LONG = "".join(f"{k} {5 + k % 7}\n" for k in range(1, 301))
 
@@ -110,6 +111,34 @@ def test_fit_of_packets_gives_losses(tmp_path: Path) -> None:
     target = tmp_path / "lossy.yaml"
     assert trace("fit", hand.written(tmp_path, hand.helium(counters)), "-o", target).exit_code == 0
     assert load_gilbert_elliott(str(target)).fitted_to.lost == pytest.approx(0.2, abs=0.005)
+
+
+def test_blockage_prints_a_channel_for_scenarios(tmp_path: Path) -> None:
+    """2 of every 10 seconds are below the threshold; what is printed last is read as a channel."""
+    rates = "".join(f"{k} {1 if k % 10 in (4, 5) else 90}\n" for k in range(1, 301))
+    done = trace("blockage", hand.written(tmp_path, rates), "--below", "10 Mbit/s")
+    assert done.exit_code == 0
+    assert "20.00% of the time blocked" in done.stdout
+    channel = done.stdout.splitlines()[-1]
+    assert "blocked: 1000000 bit/s" in channel
+    uplink = load_scenario("quickstart", [f"link.uplink={channel}"]).scenario.link.uplink
+    assert (uplink.mean_clear, uplink.mean_blocked) == pytest.approx((8.0, 2.0), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("content", "below", "words"),
+    [
+        (LONG, "5 Mbps", "write Mbit/s"),
+        (LONG, "1 Mbit/s", "the rate never falls through 1.00 Mbit/s"),
+        (LONG, "1 Gbit/s", "the rate never falls through 1.00 Gbit/s"),
+        (hand.PING, "5 Mbit/s", "holds no rates"),
+    ],
+)
+def test_without_blockages_there_is_no_channel(content: str, below: str, words: str, tmp_path: Path) -> None:
+    done = trace("blockage", hand.written(tmp_path, content), "--below", below)
+    assert done.exit_code == WRONG
+    assert words in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(

@@ -77,3 +77,14 @@ def test_energy_falls_with_the_rate(tmp_path: Path) -> None:
         for rate in ("1 Mbit/s", "2 Mbit/s", "4 Mbit/s", "8 Mbit/s")
     ]
     assert energies == sorted(energies, reverse=True)
+
+
+def test_a_wifi_card_that_never_sleeps_pays_for_waiting(tmp_path: Path) -> None:
+    """EnergyBox, Galaxy S2: 450 mW for the 8 Mbit at 20 Mbit/s, 250 mW for the rest of a minute; nothing to wake.
+
+    The device beside it idles with 1 W for the whole minute.
+    """
+    rows = uploads(tmp_path, "wifi-always-on", "20 Mbit/s", 10**6, [0.0], "60 s")
+    assert rows.loc[0, "uplink_service_s"] == pytest.approx(0.4, abs=1e-12)
+    assert rows.loc[0, "energy_radio_j"] == pytest.approx(0.45 * 0.4, abs=1e-9)
+    assert rows.loc[0, "energy_idle_j"] == pytest.approx(0.25 * 59.6 + 1.0 * 60, abs=1e-9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ from generated import cases
 from hypothesis import assume, given
 
 from simulator.engines import fast, reference
-from simulator.engines.base import COMPLETED, DROPPED, TURNED_BACK, RequestLog
+from simulator.engines.base import (
+    ANSWER_LOST,
+    COMPLETED,
+    DROPPED,
+    INPUT_LOST,
+    QUEUE_FULL,
+    TURNED_BACK,
+    RequestLog,
+)
 from simulator.physics.link import Channel, bits_sent
 from simulator.plan.plan import Plan
 from simulator.workload import Workload
@@ -84,18 +93,83 @@ def test_first_come_first_served_at_every_single_server(run: Run, case: tuple[Pl
 @engines
 @given(case=cases())
 def test_every_transfer_carries_its_bits(run: Run, case: tuple[Plan, Workload]) -> None:
-    """The rate integrated from start to end of a finished transfer is what was to be sent."""
+    """The rate integrated from start to end of a finished transfer is what was sent, repeated frames included."""
     plan, workload = case
     log = run(plan, workload)
+    shares = np.zeros(workload.size, dtype=bool) if plan.cell_of is None else plan.cell_of[workload.device] >= 0
     uplink = [plan.uplink[k] for k in plan.uplink_of]
     downlink = [plan.downlink[k] for k in plan.downlink_of]
     for stage, bits, channels in (("uplink", plan.bits_up, uplink), ("downlink", plan.bits_down, downlink)):
         starts, ends = getattr(log, f"{stage}_start_s"), getattr(log, f"{stage}_end_s")
-        for i in np.flatnonzero(~np.isnan(ends)):
+        sent = getattr(log, f"{stage}_sent_bits") if plan.counts_bits else bits[log.row]
+        for i in np.flatnonzero(~np.isnan(ends) & ~shares):
             channel: Channel = channels[workload.device[i]]
             arrays = (channel.edges_s, channel.rates_bps, channel.cumulative_bits)
             begin = starts[i] + np.nan_to_num(getattr(log, f"{stage}_wake_s")[i])
-            assert bits_sent(begin, ends[i] - begin, *arrays) == pytest.approx(bits[log.row[i]], abs=1e-9)
+            assert bits_sent(begin, ends[i] - begin, *arrays) == pytest.approx(sent[i], abs=1e-9)
+
+
+@engines
+@given(case=cases(lossy=1.0))
+def test_what_is_sent_is_delivered_or_lost(run: Run, case: tuple[Plan, Workload]) -> None:
+    """Twin: send frame after frame in the order of the transfers, and look up which of them get through."""
+    plan, workload = case
+    log = run(plan, workload)
+    for stage, bits, losses in (
+        ("uplink", plan.bits_up, plan.uplink_losses),
+        ("downlink", plan.bits_down, plan.downlink_losses),
+    ):
+        if losses is None:
+            continue
+        starts = getattr(log, f"{stage}_start_s")
+        for device in range(plan.group_of.size):
+            mine = np.flatnonzero((workload.device == device) & ~np.isnan(starts))
+            k = losses.delivered_of[device]
+            arrives = np.diff(losses.delivered[k]).astype(bool) if k >= 0 else np.ones(1, dtype=bool)
+            transmission = 0
+            for i in mine[np.lexsort((mine, starts[mine]))]:
+                left, sent, lost = bits[log.row[i]], 0.0, 0.0
+                while left > 0:
+                    frame = min(left, losses.frame_bits[device])
+                    sent += frame
+                    through = arrives[transmission % arrives.size]
+                    transmission += 1
+                    lost += 0.0 if through else frame
+                    left -= frame if through or not losses.retransmit[device] else 0.0
+                assert (getattr(log, f"{stage}_sent_bits")[i], getattr(log, f"{stage}_lost_bits")[i]) == (sent, lost)
+                reached = not np.isnan(log.edge_start_s[i]) if stage == "uplink" else log.status[i] == COMPLETED
+                spoilt = lost > 0 and not losses.retransmit[device]
+                assert not (spoilt and reached) or (stage == "uplink" and plan.tolerates_loss[plan.group_of[device]])
+
+
+@engines
+@given(case=cases(shared=1.0))
+def test_airtime_of_a_cell_is_shared_equally(run: Run, case: tuple[Plan, Workload]) -> None:
+    """Between two instants each of n transfers gets one nth of the time, and it ends when it has got its airtime."""
+    plan, workload = case
+    assert plan.cell_of is not None
+    log = run(plan, workload)
+    rates = {
+        "uplink": np.array([plan.uplink[k].rates_bps[0] for k in plan.uplink_of]),
+        "downlink": np.array([plan.downlink[k].rates_bps[0] for k in plan.downlink_of]),
+    }
+    for cell in (0, 1):
+        transfers = []
+        for stage, rate_bps in rates.items():
+            sent = getattr(log, f"{stage}_sent_bits")
+            begin = getattr(log, f"{stage}_start_s") + np.nan_to_num(getattr(log, f"{stage}_wake_s"))
+            end = np.minimum(np.nan_to_num(getattr(log, f"{stage}_end_s"), nan=np.inf), plan.horizon_s)
+            for i in np.flatnonzero((plan.cell_of[workload.device] == cell) & (sent > 0)):
+                if begin[i] <= plan.horizon_s:
+                    left = np.nan_to_num(log.airtime_left_s[i]) if np.isnan(getattr(log, f"{stage}_end_s")[i]) else 0
+                    transfers.append((begin[i], end[i], sent[i] / rate_bps[workload.device[i]] - left))
+        instants = np.unique([t for begin, end, _ in transfers for t in (begin, end)])
+        for begin, end, airtime in transfers:
+            given_s = 0.0
+            for a, b in pairwise(instants.tolist()):
+                if begin <= a and b <= end:
+                    given_s += (b - a) / sum(other <= a and b <= over for other, over, _ in transfers)
+            assert given_s == pytest.approx(airtime, abs=1e-9)
 
 
 @engines
@@ -144,12 +218,13 @@ def test_littles_law_over_a_whole_run(run: Run, case: tuple[Plan, Workload]) -> 
 @engines
 @given(case=cases())
 def test_without_a_horizon_every_request_is_answered_or_dropped(run: Run, case: tuple[Plan, Workload]) -> None:
-    """Nothing is lost on the way, and only a full queue without a way back drops."""
+    """Only a full queue without a way back drops, and a link that does not repeat what it loses."""
     plan, workload = case
     log = run(replace(plan, horizon_s=np.inf), workload)
     assert np.isin(log.status, (COMPLETED, DROPPED)).all()
     assert (~np.isnan(log.finish_s) == (log.status == COMPLETED)).all()
+    assert ((log.status == DROPPED) == np.isin(log.reason, (QUEUE_FULL, INPUT_LOST, ANSWER_LOST))).all()
     if plan.serving.fallback:
-        assert (log.status == COMPLETED).all()
+        assert (log.reason != QUEUE_FULL).all()
     else:
         assert (log.reason != TURNED_BACK).all()

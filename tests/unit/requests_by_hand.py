@@ -180,3 +180,22 @@ def _rate_curves() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         {"metric": "energy_j", "rate_bps": 5e6, "from_policy": "local", "to_policy": "edge"},
     ]
     return rows, crossovers
+
+
+def radio_timeline(policies: Sequence[str], groups: Sequence[str] = ("devices",)) -> dict[str, pa.Table]:
+    """Ten seconds of an LTE radio; it rests under the first policy, and power grows from one to the next.
+
+    In every further group everything takes ten times as long.
+    """
+    rows = []
+    for number, group in enumerate(groups):
+        for watts, policy in enumerate(policies):
+            steps = [(1.0, "idle", 0.02), (1.25, "promotion", 1.2), (2.0, "send", 1.0 + watts), (2.5, "send", 2.0)]
+            steps += [(2.75, "send+receive", 3.0), (3.0, "receive", 0.5), (5.0, "tail 1", 1.1), (7.0, "tail 2", 0.9)]
+            start = 0.0
+            for end, state, power in [*(steps if watts else []), (10.0, "idle", 0.02)]:
+                stop = end * 10.0**number
+                row = {"group": group, "policy": policy, "start_s": start, "end_s": stop}
+                rows.append(row | {"state": state, "power_w": power})
+                start = stop
+    return {"radio_timeline": pa.Table.from_pylist(rows)}

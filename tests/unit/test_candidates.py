@@ -33,7 +33,7 @@ def world(folder: Path, rate: str, **changes: Any) -> dict[str, Any]:
     ("rate", "promotion_s", "promotion_j", "tail_j"),
     [
         ("2 /s", 0.0, 0.0, 0.4 * 1),  # quiet for 0.5 - 0.1 s: still in the first stage
-        ("0.5 /s", 0.1, 0.2, 1 + 0.9 * 0.5),  # quiet for 1.9 s: second stage
+        ("0.5 /s", 0.1, 0.2, 1 + 0.8 * 0.5),  # quiet for 1.9 s less the promotion: second stage
         ("0.1 /s", 0.4, 0.6, 1 + 2 * 0.5),  # quiet for 9.9 s: idle, the whole tail
     ],
 )

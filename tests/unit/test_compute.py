@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -84,6 +85,24 @@ def test_shares_follow_macs_then_bytes_then_are_equal(
     """MACs decide; bytes where there are none; equal parts where there is neither."""
     found = spread_time_s(1.0, np.array(macs, dtype=float), np.array(moved, dtype=float))
     np.testing.assert_allclose(found, shares, rtol=1e-12)
+
+
+@given(st.integers(0, 10**6), st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=8))
+def test_shares_are_those_of_exact_fractions(total: int, layers: list[tuple[int, int]]) -> None:
+    """Twin: the first of MACs, bytes and ones that does not add up to nothing, as fractions of its sum."""
+    columns = [[macs for macs, _ in layers], [moved for _, moved in layers], [1] * len(layers)]
+    weights = next(column for column in columns if sum(column))
+    expected = [float(Fraction(total * weight, sum(weights))) for weight in weights]
+    found = spread_time_s(float(total), *(np.array(column, dtype=float) for column in columns[:2]))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(1, 4096)), min_size=1, max_size=8), st.integers(0, 512))
+def test_a_narrowed_rate_takes_the_time_of_as_many_more_channels(layers: list[tuple[int, int]], half: int) -> None:
+    """Twin: c channels take as long as c + h would at the full rate, in exact fractions."""
+    rate, channels = (np.array(column, dtype=float) for column in zip(*layers, strict=True))
+    expected = [float(1 / (Fraction(channel + half, channel) / full)) for full, channel in layers]
+    np.testing.assert_allclose(narrowed_rate(rate, channels, float(half)), expected, rtol=1e-12)
 
 
 def test_functions_compile_for_fast_engines() -> None:

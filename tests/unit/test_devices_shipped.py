@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from simulator import paths
 from simulator.devices.card import load_card
+from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import load_radio
 from simulator.profiling.model import load_profile
 
@@ -56,9 +57,12 @@ def test_card_loads_and_draws_more_when_it_works(name: str) -> None:
 
 @pytest.mark.parametrize("name", RADIOS)
 def test_radio_loads_and_draws_more_when_it_works(name: str) -> None:
-    """Sending power exceeds idle power."""
+    """Sending power exceeds idle power, and what a LoRa radio draws asleep."""
     radio = load_radio(name)
-    assert radio.active_power.value > radio.idle_power.value >= 0
+    if isinstance(radio, LoraRadio):
+        assert min(entry.value for entry in radio.transmit_power.values()) > radio.sleep_power.value >= 0
+    else:
+        assert radio.active_power.value > radio.idle_power.value >= 0
 
 
 def test_there_are_ten_devices_and_five_servers() -> None:

@@ -15,9 +15,10 @@ from simulator.errors import CardError, TraceError
 from simulator.links import fit, fit_losses
 from simulator.links.fit import Origin, fit_markov
 from simulator.links.generator import GilbertElliottGenerator, MarkovGenerator, load_gilbert_elliott, load_markov
+from simulator.links.gilbert_elliott import draw_losses
 from simulator.links.importers.model import RateSeries
 from simulator.links.importers.rows import laid_end_to_end, regular
-from simulator.links.markov import MarkovLink, generate, generate_losses
+from simulator.links.markov import MarkovLink, generate
 
 ORIGIN = Origin("made", "made for a test", "this file", "none")
 
@@ -176,7 +177,7 @@ def test_likelihood_of_losses_is_the_sum_over_all_hidden_paths() -> None:
 def test_parameters_of_gilbert_elliott_are_found_again(truth: tuple[float, float, float, float]) -> None:
     """From 60 000 frames drawn with them; standard errors are below 4 % of the transition probabilities."""
     given_ = losing(*truth)
-    lost = generate_losses(given_, np.random.SeedSequence(7), 60_000)
+    lost = draw_losses(given_.chain, np.random.SeedSequence(7), 60_000)
     found = fit_losses.fit_gilbert_elliott([lost[:20_000], lost[20_000:]], ORIGIN)
     assert found.good_to_bad == pytest.approx(truth[0], rel=0.15)
     assert found.bad_to_good == pytest.approx(truth[1], rel=0.15)
@@ -194,7 +195,7 @@ def losing(to_bad: float, to_good: float, loss_good: float, loss_bad: float) -> 
 
 def test_share_of_losses_is_that_of_the_stationary_chain() -> None:
     """Bad 1/4 of the time, in which 0.8 are lost, and 0.04 in the rest: 0.23 (standard error 0.002)."""
-    lost = generate_losses(losing(0.1, 0.3, 0.04, 0.8), np.random.SeedSequence(8), 200_000)
+    lost = draw_losses(losing(0.1, 0.3, 0.04, 0.8).chain, np.random.SeedSequence(8), 200_000)
     assert lost.mean() == pytest.approx(0.25 * 0.8 + 0.75 * 0.04, abs=0.01)
 
 

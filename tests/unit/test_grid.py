@@ -118,6 +118,13 @@ def test_columns_hold_si_numbers_texts_and_json(loaded: LoadedScenario) -> None:
     assert found.cells == ((1.0, 0.5), ("head", "input"), ('{"rate": "1 Mbit/s"}',))
 
 
+def test_a_column_with_a_text_holds_texts_only(loaded: LoadedScenario) -> None:
+    """A number among them would have no column to stand in."""
+    link = {"uplink": {"region": "EU868", "distance": "1 km"}}
+    lora = load_scenario({**loaded.scenario.model_dump(mode="json", exclude_none=True), "link": link})
+    assert grid(lora, "link.uplink.spreading_factor=range,12,adr").cells == (("range", "12", "adr"),)
+
+
 def test_an_entry_that_the_file_leaves_out_can_be_an_axis(loaded: LoadedScenario) -> None:
     """Missing mappings are made on the way."""
     found = grid(loaded, "statistics.warmup=0 s,1 s")

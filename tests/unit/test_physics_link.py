@@ -94,6 +94,55 @@ def test_an_outage_delays_a_transfer_in_progress_by_exactly_its_length() -> None
     assert duration(broken, 0.0, 15.0) - duration(through, 0.0, 15.0) == 4.0
 
 
+@given(rates, lengths, st.floats(0, 1), st.floats(0.05, 1), st.floats(0.05, 0.95), st.floats(0.125, 1000))
+def test_an_outage_anywhere_in_a_transfer_delays_it_by_exactly_its_length(
+    rate: list[float], length: list[float], begin: float, amount: float, at: float, outage_s: float
+) -> None:
+    """Within one period, since an outage put into a trace comes again in the next one."""
+    channel = channel_of(rate, length)
+    start_s = begin * channel.edges_s[-1]
+    left = channel.cumulative_bits[-1] - np.interp(start_s, channel.edges_s, channel.cumulative_bits)
+    assume(left > 1e-3)
+    bits = amount * left * (1 - 1e-9)
+    undisturbed = duration(channel, start_s, bits)
+    cut = start_s + at * undisturbed
+    k = segment_at(channel.edges_s, cut)
+    edges = np.concatenate((channel.edges_s[: k + 1], [cut], channel.edges_s[k + 1 :] + outage_s))
+    edges = np.insert(edges, k + 2, cut + outage_s)
+    assume((np.diff(edges) > 1e-9).all())
+    broken = Channel(edges, np.insert(channel.rates_bps, k + 1, [0.0, channel.rates_bps[k]]))
+    assert duration(broken, start_s, bits) - undisturbed == pytest.approx(outage_s, abs=1e-9)
+
+
+@given(rates, lengths, st.floats(0, 200), st.floats(0, 300))
+def test_bits_sent_are_the_rate_summed_over_every_piece_of_the_trace(
+    rate: list[float], length: list[float], start_s: float, duration_s: float
+) -> None:
+    """Twin: walk from edge to edge, lap after lap, in exact rationals."""
+    channel = channel_of(rate, length)
+    edges = [Fraction(edge) for edge in channel.edges_s.tolist()]
+    now, end, carried = Fraction(start_s), Fraction(start_s) + Fraction(duration_s), Fraction(0)
+    while now < end:
+        lap, phase = divmod(now, edges[-1])
+        k = max(i for i in range(len(rate)) if edges[i] <= phase)
+        then = min(lap * edges[-1] + edges[k + 1], end)
+        carried += Fraction(rate[k]) * (then - now)
+        now = then
+    found = bits_sent(start_s, duration_s, channel.edges_s, channel.rates_bps, channel.cumulative_bits)
+    assert found == pytest.approx(float(carried), rel=1e-9, abs=1e-9)
+
+
+@given(rates, lengths, st.floats(0, 1000))
+def test_the_rate_at_an_instant_is_that_of_the_segment_it_lies_in(
+    rate: list[float], length: list[float], instant_s: float
+) -> None:
+    """Twin: compare with every segment, after whole periods are taken off."""
+    channel = channel_of(rate, length)
+    phase = Fraction(instant_s) % Fraction(float(channel.edges_s[-1]))
+    pieces = zip(rate, pairwise(channel.edges_s.tolist()), strict=False)
+    assert channel.rate_at_bps(instant_s) == next(r for r, (begin, end) in pieces if begin <= phase < end)
+
+
 def test_a_constant_rate_is_a_division() -> None:
     assert duration(Channel.constant(8e6), 1e6 + 0.1, 1e6) == 0.125
 

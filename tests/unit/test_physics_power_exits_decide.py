@@ -56,6 +56,33 @@ def test_predicted_latency_is_the_sum_of_the_stages() -> None:
 
 def test_predicted_energy_is_power_times_time_in_each_state() -> None:
     """1 s computing at 5 W, 2 s sending, 1 s receiving, 4 s waiting at 2 W; radio 3 W on air, 0.5 W idle for 5 s."""
-    times = [np.array([float(part)]) for part in (1, 10, 2, 20, 1, 4)]
-    found = energy_j(*times, 5, 2, 3, 0.1, 0.01, 0.5)
+    times = [np.array([float(part)]) for part in (1, 10, 2, 20, 1, 4, 0.5 * 5)]
+    found = energy_j(*times, 5, 2, 3, 0.1, 0.01)
     assert found == pytest.approx(5 * 1 + 2 * 7 + 3 * 3 + 10 * 0.1 + 20 * 0.01 + 0.5 * 5)
+
+
+times = st.lists(st.integers(0, 6), min_size=4, max_size=4)
+powers = st.lists(st.integers(0, 50), min_size=4, max_size=4)
+
+
+@given(times, st.lists(st.integers(0, 40), min_size=2, max_size=2), powers, powers)
+def test_predicted_energy_is_that_of_a_walk_through_its_seconds(
+    seconds: list[int], bits: list[int], device: list[int], radio: list[int]
+) -> None:
+    """Twin: compute, send, receive and wait second by second, add what both parts draw in each, then each bit."""
+    computing, sending, receiving, waiting = seconds
+    active, idle, on_air, radio_idle = device[0], device[1], radio[0], radio[1]
+    up, down = radio[2], radio[3]
+    states = [(active, radio_idle)] * computing + [(idle, on_air)] * (sending + receiving)
+    states += [(idle, radio_idle)] * waiting
+    expected = sum(sum(draws) for draws in states) + sum([up] * bits[0]) + sum([down] * bits[1])
+    resting = radio_idle * (computing + waiting)
+    parts = (computing, bits[0], sending, bits[1], receiving, waiting, resting)
+    assert energy_j(*(np.array([float(part)]) for part in parts), active, idle, on_air, up, down).tolist() == [expected]
+
+
+@given(st.lists(st.lists(st.integers(0, 1000), min_size=3, max_size=3), min_size=5, max_size=5))
+def test_predicted_latency_adds_up_for_each_way(stages: list[list[int]]) -> None:
+    """Twin: one way at a time."""
+    found = latency_s(*(np.array(stage, dtype=float) for stage in stages))
+    assert found.tolist() == [sum(way) for way in zip(*stages, strict=True)]

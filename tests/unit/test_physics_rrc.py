@@ -47,3 +47,44 @@ def test_promotion_is_that_of_the_stage() -> None:
     """Tail of 1 s after a transfer that ended at 10 s; never before means idle."""
     asked = [(10.0, 10.0), (10.5, 10.0), (11.0, 10.0), (0.0, -math.inf)]
     assert [wake_s(now, quiet_since, 0.0, [1.0], [0.5, 2.0]) for now, quiet_since in asked] == [0.5, 0.5, 2.0, 2.0]
+
+
+@given(stages, st.integers(0, 400))
+def test_a_stage_lasts_as_long_as_its_steps(tail: list[tuple[int, int]], quiet: int) -> None:
+    """Twin: write the stage of every eighth of a second in a row and look up the one of the pause."""
+    row = [k for k, (duration, _) in enumerate(tail) for _ in range(duration)]
+    ends = (np.cumsum([duration for duration, _ in tail]) / 8).tolist()
+    assert stage_after(quiet / 8, ends) == (row[quiet] if quiet < len(row) else len(tail))
+
+
+@given(stages, st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30)), min_size=1, max_size=8), st.data())
+def test_a_radio_wakes_as_a_machine_that_ticks(
+    tail: list[tuple[int, int]], transfers: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """Twin: a machine that ticks each eighth of a second through busy, its tail stages and idle.
+
+    Transfers take the radio one after another, some while it still wakes for the one before.
+    """
+    delays = data.draw(st.lists(st.integers(0, 20), min_size=len(tail) + 1, max_size=len(tail) + 1))
+    row = [k for k, (duration, _) in enumerate(tail) for _ in range(duration)]
+    ends = (np.cumsum([duration for duration, _ in tail]) / 8).tolist()
+    now, busy_until, awake_from, quiet_ticks = 0, 0, 0, None
+    quiet_since_s, awake_s = -math.inf, 0.0
+    for pause, length in transfers:
+        for _ in range(pause):
+            now += 1
+            if now > busy_until and quiet_ticks is not None:
+                quiet_ticks += 1
+            elif now == busy_until:
+                quiet_ticks = 0
+        if now < busy_until:
+            expected = max(awake_from - now, 0)
+        else:
+            stage = len(tail) if quiet_ticks is None or quiet_ticks >= len(row) else row[quiet_ticks]
+            expected = delays[stage]
+        found = wake_s(now / 8, quiet_since_s, awake_s, ends, [delay / 8 for delay in delays])
+        assert found == expected / 8
+        awake_from = now + expected
+        busy_until = max(busy_until, awake_from + length)
+        awake_s, quiet_since_s = awake_from / 8, busy_until / 8
+        quiet_ticks = 0

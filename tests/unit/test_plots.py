@@ -9,13 +9,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from requests_by_hand import generated, rate_curves, request, table_of
+from requests_by_hand import generated, radio_timeline, rate_curves, request, table_of
 
 from simulator.analysis import plots_style as style
 from simulator.analysis.csvtext import from_csv
@@ -29,10 +31,11 @@ LONG = {f"early exit with thresholds and cut number {k} (0.{k}, 0.25)": 0.1 * (k
 
 
 def result_of(
-    table: object, curves: bool = True, warmup_s: float = 0.0, groups: Sequence[str] = ("devices",)
+    table: pa.Table, curves: bool = True, warmup_s: float = 0.0, groups: Sequence[str] = ("devices",)
 ) -> Result:
-    """A result with or without curves."""
-    curve_tables = rate_curves(groups) if curves else {}
+    """A result with or without curves and radio timelines."""
+    policies = table.column("policy").unique().to_pylist()
+    curve_tables = rate_curves(groups) | radio_timeline(policies, groups) if curves else {}
     return build_result("hand-made", {}, table, {}, manifest={}, curves=curve_tables, warmup_s=warmup_s, batches=20)
 
 
@@ -45,16 +48,17 @@ def result() -> Result:
 def unit_factor(label: str) -> float:
     """SI value of the unit in the brackets of an axis label."""
     unit = re.fullmatch(r".*\((.+)\)", label).group(1)  # type: ignore[union-attr]
-    return {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "J": 1.0, "mJ": 1e-3, "Gbit/s": 1e9, "Mbit/s": 1e6}[unit]
+    known = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "J": 1.0, "mJ": 1e-3, "Gbit/s": 1e9, "Mbit/s": 1e6}
+    return (known | {"min": 60.0, "h": 3600.0, "W": 1.0, "mW": 1e-3})[unit]
 
 
 def texts_outside(drawn: Figure) -> Iterator[str]:
     """Texts that the edge of the figure cuts."""
     with style.saving():
         drawn.draw_without_rendering()
-        shown = [text for legend in drawn.legends for text in legend.get_texts()]
-        for axes in drawn.axes:
-            shown += [axes.xaxis.label, axes.yaxis.label, axes.title, *axes.texts]
+        shown = [text for legend in drawn.legends for text in legend.get_texts()] + drawn.texts
+        for axes in filter(lambda axes: axes.get_visible(), drawn.axes):
+            shown += [axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title, axes._right_title, *axes.texts]
             for axis in (axes.xaxis, axes.yaxis):
                 low, high = sorted(axis.get_view_interval())
                 shown += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
@@ -187,6 +191,24 @@ def test_the_rate_sweep_draws_the_curves_and_marks_the_crossovers(result: Result
         assert [text.get_text() for text in axes.texts] == [f"{rate / x_factor:g}" for rate, _ in expected[column]]
 
 
+def test_labels_of_close_crossovers_do_not_overlap() -> None:
+    """Three changes within 2 % of the rate: three labels beside each other, the marks where they belong."""
+    tables = rate_curves(("devices",))
+    change = tables["rate_sweep_crossovers"].to_pylist()[0]
+    rates = [2e6, 2.04e6, 2.02e6]
+    changes = pa.Table.from_pylist([{**change, "rate_bps": rate} for rate in rates])
+    close = replace(result_of(generated(FOUR, 30)), curves=tables | {"rate_sweep_crossovers": changes})
+    drawn = figure(close, "rate_sweep")
+    drawn.draw_without_rendering()
+    axes = drawn.axes[0]
+    boxes = sorted((text.get_window_extent() for text in axes.texts), key=lambda box: box.x0)
+    assert len(boxes) == len(rates)
+    assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))
+    factor = unit_factor(axes.get_xlabel())
+    marks = [line.get_xdata()[0] * factor for line in axes.lines if len(line.get_xdata()) == 1]
+    assert marks == pytest.approx(rates)
+
+
 def test_every_group_of_a_fleet_has_its_own_rate_sweep() -> None:
     """A row of panels each, titled with the group, marked at the crossovers of that group; large rates stay plain."""
     groups = ["cameras", "phones", "gateways", "vehicles"]
@@ -280,6 +302,63 @@ def test_files_come_with_their_csv(result: Result, tmp_path: Path) -> None:
             assert [str(row) for row in rows] == [str({key: row[key] for key in table.columns}) for row in table.rows]
 
 
+def test_the_radio_timeline_draws_the_segments_of_its_csv(result: Result) -> None:
+    """A panel per policy that uses the radio; each state is filled to its power where the CSV says so, nothing else."""
+    drawn = figure(result, "radio_timeline")
+    rows = figure_data(result, "radio_timeline")["radio_timeline"].rows
+    assert [axes.get_title(loc="left") for axes in drawn.axes] == ["edge", "split", "early_exit"]
+    assert [text.get_text() for text in drawn.texts] == ["The radio rests all this time under local"]
+    for axes in drawn.axes:
+        x_factor, y_factor = unit_factor(drawn.axes[-1].get_xlabel()), unit_factor(axes.get_ylabel())
+        told = [row for row in rows if row["policy"] == axes.get_title(loc="left")]
+        filled = [patch.get_data() for patch in axes.patches if patch.get_fill()]
+        assert len(filled) == len({row["state"] for row in told})
+        heights = np.array([data.values for data in filled]) * y_factor
+        assert (np.isfinite(heights).sum(axis=0) == 1).all()
+        assert np.nansum(heights, axis=0) == pytest.approx([row["power_w"] for row in told])
+        assert filled[0].edges * x_factor == pytest.approx([0.0, *(row["end_s"] for row in told)])
+        energy = sum(row["power_w"] * (row["end_s"] - row["start_s"]) for row in told)
+        assert axes.get_title(loc="right") == f"energy {energy:.3g} J"
+    legend = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert legend == ["idle", "promotion", "send", "send+receive", "receive", "tail 1", "tail 2"]
+
+
+def test_policies_under_which_the_radio_does_the_same_share_a_panel() -> None:
+    """Their names stand together above it."""
+    table = generated({"local": 1.0, "edge": 0.5, "split": 0.5}, 30)
+    segments = radio_timeline(["local", "edge"])["radio_timeline"].to_pylist()
+    segments += [{**row, "policy": "split"} for row in segments if row["policy"] == "edge"]
+    curves = {"radio_timeline": pa.Table.from_pylist(segments)}
+    same = build_result("hand-made", {}, table, {}, manifest={}, curves=curves, warmup_s=0.0, batches=20)
+    assert [axes.get_title(loc="left") for axes in figure(same, "radio_timeline").axes] == ["edge and split"]
+    assert available(same) == ["latency_cdf", "latency_parts", "energy_parts", "radio_timeline"]
+
+
+def test_every_group_of_a_fleet_has_its_own_radio_timeline() -> None:
+    """A column of panels each, over its own time: 10 s, 100 s, 1000 s, the last in minutes."""
+    groups = ["phones", "cameras", "vehicles"]
+    drawn = figure(result_of(generated(FOUR, 30, groups=groups), groups=groups), "radio_timeline")
+    assert len(drawn.axes) == 3 * len(groups)
+    titles = [axes.get_title(loc="left").replace("\n", " ") for axes in drawn.axes]
+    assert titles == [f"{group}: {policy}" for policy in list(FOUR)[1:] for group in groups]
+    for number, axes in enumerate(drawn.axes[-len(groups) :]):
+        assert axes.get_xlim()[1] * unit_factor(axes.get_xlabel()) == pytest.approx(10.0 ** (number + 1))
+    assert list(texts_outside(drawn)) == []
+
+
+def test_states_of_a_radio_are_told_apart_without_colour() -> None:
+    """Hatches differ, and the lightness L* of what is not hatched differs by 8 or more, where 1 is just noticeable."""
+    from simulator.analysis.plots_radio import LOOKS
+
+    hatches = [hatch for _, hatch in LOOKS.values() if hatch]
+    assert len(set(hatches)) == len(hatches)
+    lightness = []
+    for colour in {colour for colour, hatch in LOOKS.values() if not hatch}:
+        srgb = np.array(to_rgb(colour))
+        lightness.append(lab(np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4))[0])
+    assert np.diff(sorted(lightness)).min() >= 8.0
+
+
 def test_text_stays_text_and_files_hold_no_date(result: Result) -> None:
     """An svg can be searched and edited; a pdf embeds TrueType fonts; neither knows when it was written."""
     svg = dict(figure_files(result, "svg"))["latency_parts.svg"].decode()
@@ -302,7 +381,7 @@ def test_an_unknown_figure_or_format_is_answered_with_the_nearest(result: Result
 
 
 def test_a_figure_without_data_is_skipped_or_refused() -> None:
-    """A result without curves has three figures; asking for the fourth says why it cannot be drawn."""
+    """A result without curves has three figures; asking for another says why it cannot be drawn."""
     bare = result_of(generated({"local": 1.0}, 30), curves=False)
     assert available(bare) == ["latency_cdf", "latency_parts", "energy_parts"]
     with pytest.raises(ResultError, match="no data for the figure"):

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from requests_by_hand import generated, rate_curves
+from requests_by_hand import generated, radio_timeline, rate_curves
 
 from simulator.analysis import store
 from simulator.analysis.csvtext import from_csv, to_csv
@@ -25,14 +25,14 @@ from simulator.errors import ResultError
 
 
 def a_result(requests: int = 30, curves: bool = True, **kwargs: Any) -> Result:
-    """Two policies, with or without curves."""
+    """Two policies, with or without curves and radio timelines."""
     return build_result(
         "hand-made",
         {"name": "hand-made", "seed": 1},
         generated({"local": 1.0, "edge": 0.3}, requests, **kwargs),
         {("local", ""): RunFacts(0.5, 0.0, 0.0), ("edge", ""): RunFacts(0.0, 1 / 3, 0.1)},
         manifest={"seed": 1},
-        curves=rate_curves() if curves else {},
+        curves=rate_curves() | radio_timeline(["local", "edge"]) if curves else {},
         warmup_s=0.5,
         batches=20,
     )
@@ -62,6 +62,8 @@ def test_a_folder_holds_the_files_of_the_contract(tmp_path: Path) -> None:
         "figures/rate_sweep.svg",
         "figures/rate_sweep.csv",
         "figures/rate_sweep_crossovers.csv",
+        "figures/radio_timeline.svg",
+        "figures/radio_timeline.csv",
     }
 
 
@@ -72,8 +74,10 @@ def test_reading_back_gives_what_was_written(tmp_path: Path) -> None:
     assert found.table.equals(written.table.unify_dictionaries().combine_chunks())
     assert [str(row) for row in found.summary_rows] == [str(row) for row in written.summary_rows]
     assert [str(row) for row in found.difference_rows] == [str(row) for row in written.difference_rows]
-    assert found.curves["rate_sweep"].to_pylist() == rate_curves()["rate_sweep"].to_pylist()
-    assert found.curves["rate_sweep_crossovers"].to_pylist() == rate_curves()["rate_sweep_crossovers"].to_pylist()
+    curves = rate_curves() | radio_timeline(["local", "edge"])
+    assert {name: table.to_pylist() for name, table in found.curves.items()} == {
+        name: table.to_pylist() for name, table in curves.items()
+    }
     assert found.manifest == written.manifest
     assert (found.name, found.scenario["seed"], found.warmup_s) == ("hand-made", 1, 0.5)
 
@@ -132,7 +136,7 @@ def test_manifest_hashes_are_those_of_the_files(tmp_path: Path) -> None:
     """Anyone can check the data files with sha256sum."""
     write_result(a_result(), tmp_path, figures=())
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert len(manifest["files"]) == 5
+    assert len(manifest["files"]) == 6
     for name, sha256 in manifest["files"].items():
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == sha256
 
@@ -145,7 +149,7 @@ def test_files_of_the_user_stay_and_old_figures_go(tmp_path: Path) -> None:
     write_result(a_result(curves=False), tmp_path, figures=("svg",))
     left = files_below(tmp_path)
     assert {"notes.txt", "figures/my_plot.svg", "figures/latency_cdf.svg"} <= left
-    assert not [name for name in left if name.endswith(".pdf") or "rate_sweep" in name]
+    assert not [name for name in left if name.endswith(".pdf") or "rate_sweep" in name or "radio" in name]
     assert load_result(tmp_path).curves == {}
 
 

@@ -54,6 +54,10 @@ def test_decimal_prefixes_are_rounded_once(digits: int, shift: int, pair: tuple[
         ("30 fps", "frequency", 30.0),
         ("60 /min", "frequency", 1.0),
         ("-1 s", "time", -1.0),
+        ("1.5 km", "length", 1500.0),
+        ("3300 mV", "voltage", 3.3),
+        ("-120 dBm", "signal level", -120.0),
+        ("6 dB", "level difference", 6.0),
     ],
 )
 def test_quantities_mean_what_the_si_brochure_says(text: str, dimension: str, expected: float) -> None:
@@ -86,6 +90,8 @@ def test_every_dimension_has_an_example_and_a_unit_of_factor_one(dimension: str)
         ("3 Mb", "size", 'unit "Mb"', "MB (bytes)"),
         ("3 GFLOPS", "compute rate", 'unit "GFLOPS"', "1 MAC = 2 FLOP"),
         ("3 MS", "time", 'unit "MS"', "did you mean ms?"),
+        ("14 dbm", "signal level", 'unit "dbm"', "did you mean dBm?"),
+        ("14 dB", "signal level", 'unit "dB" of "14 dB" is not a unit of signal level', "dBm"),
         ("3 W", "time", 'unit "W" of "3 W" is not a unit of time', "units of time: s, ms"),
         ("1,5 s", "time", 'unit ",5 s"', "decimals with a point"),
         pytest.param("9" * 5000 + " s", "time", "is not a time", '"12 ms"', id="5000 digits"),
@@ -124,6 +130,8 @@ def test_any_text_is_either_finite_or_refused(text: str, dimension: str) -> None
         (5.85e6, "bit rate", "5.85 Mbit/s"),
         (math.nan, "time", "-"),
         (-0.002, "time", "-2.00 ms"),
+        (-120.0, "signal level", "-120 dBm"),
+        (1500.0, "length", "1.50 km"),
     ],
 )
 def test_people_get_three_digits_and_a_fitting_prefix(value: float, dimension: str, expected: str) -> None:

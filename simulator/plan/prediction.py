@@ -1,0 +1,258 @@
+"""What a candidate is predicted to cost before it runs: stages at mean rates, without queues and without others.
+
+Frames that are sent again are counted with their mean; a shared cell is taken to be empty. A LoRaWAN link is predicted
+frame by frame, at the level that its distance gives.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from heapq import heapreplace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.links.lora_parameters import LoraParameters
+from simulator.links.lora_radio import LoraRadio
+from simulator.links.lora_times import MAX_FRAMES, check_message, predicted_openings_s, predicted_uplink_s, windows_s
+from simulator.physics import decide
+from simulator.physics.lora import (
+    RECEIVE_DELAY1_S,
+    RECEIVE_DELAY2_S,
+    downlink_airtime_s,
+    frames_of,
+    last_frame_bytes,
+    uplink_airtime_s,
+)
+from simulator.physics.rrc import tail_j
+from simulator.plan.candidates import Candidates
+from simulator.plan.system import Group
+from simulator.units import human
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Predicted cost of every candidate, without queues, at the channel's mean rates; shape (cuts, ways out)."""
+
+    uplink_s: Floats
+    downlink_s: Floats
+    propagation_s: Floats
+    latency_s: Floats
+    energy_j: Floats
+
+    def expected(self, table: Floats, shares: Floats) -> Floats:
+        """Mean over the ways out, weighted with the share of samples that takes each; shape (cuts,)."""
+        return table @ shares
+
+
+def predict(table: Candidates, group: Group, uplink_rate_bps: float | None = None) -> Prediction:
+    """Score every candidate.
+
+    Parameters
+    ----------
+    table : Candidates
+    group : Group
+    uplink_rate_bps : float, optional
+        Uplink rate to assume instead of the channel's mean; a LoRaWAN link knows its own times.
+    """
+    if group.lora is not None:
+        return _over_lora(table, group, group.lora.parameters())
+    up_bps = group.uplink.mean_rate_bps if uplink_rate_bps is None else uplink_rate_bps
+    up_bps, down_bps = up_bps * group.delivered_up, group.downlink.mean_rate_bps * group.delivered_down
+    bits_up, bits_down = table.bytes_up * 8, table.bytes_down * 8
+    up_s, down_s = bits_up / up_bps, bits_down / down_bps
+    propagation_s = np.where(table.offloaded, 2 * group.propagation_s, 0.0)
+    elsewhere_s = table.edge_s + propagation_s
+    rest = _rest(group, table.device_s, up_s, elsewhere_s, propagation_s / 2, down_s)
+    waking_s = rest.waking_up_s + rest.waking_down_s
+    latency = decide.latency_s(table.device_s, waking_s + up_s, table.edge_s, down_s, propagation_s)
+    radio = group.cellular
+    energy = decide.energy_j(
+        table.device_s,
+        bits_up / group.delivered_up,
+        up_s,
+        bits_down / group.delivered_down,
+        down_s,
+        waking_s + elsewhere_s,
+        rest.energy_j,
+        group.card.active_w,
+        group.card.idle_w,
+        radio.active_power.value if radio else 0.0,
+        radio.uplink_energy_per_bit.value if radio else 0.0,
+        radio.downlink_energy_per_bit.value if radio else 0.0,
+    )
+    return Prediction(rest.waking_up_s + up_s, rest.waking_down_s + down_s, propagation_s, latency, energy)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rest:
+    """What a radio does beside its transfers; shape (cuts, ways out)."""
+
+    waking_up_s: Floats
+    waking_down_s: Floats
+    energy_j: Floats
+
+
+def _rest(
+    group: Group, device_s: Floats, up_s: Floats, elsewhere_s: Floats, arriving_s: Floats, down_s: Floats
+) -> _Rest:
+    """Promotions, tails and idle time of the radio for one request, all else going on at its mean rate.
+
+    Before the uplink the radio has been quiet for the mean time between two requests of the device, less what this one
+    keeps it busy; for ever where that time is not known. While the answer is awaited it falls asleep as far as it gets,
+    and again after the last transfer. It is idle while the device computes, unless it is still falling asleep. An
+    answer counts when it is sent, ``arriving_s`` before it is there.
+    """
+    radio, rate = group.cellular, group.workload.rate
+    nothing = np.zeros(up_s.shape)
+    if radio is None:
+        return _Rest(nothing, nothing, nothing)
+    sends, answered = up_s > 0, down_s > 0
+    after_s = np.where(answered, arriving_s, elsewhere_s)
+    awaited_s = elsewhere_s - after_s
+    quiet_s = np.maximum((np.inf if rate is None else 1 / rate) - up_s - awaited_s - down_s, 0.0)
+    before, between = (np.searchsorted(radio.tail_ends_s, pause_s, side="right") for pause_s in (quiet_s, awaited_s))
+    waking_up_s = np.where(sends, radio.wake_delays_s[before], 0.0)
+    waking_down_s = np.where(answered, radio.wake_delays_s[between], 0.0)
+    waking_j = waking_up_s * radio.wake_powers_w[before] + waking_down_s * radio.wake_powers_w[between]
+    quiet_s = np.maximum(quiet_s - waking_up_s - waking_down_s, 0.0)
+    whole_s = radio.tail_ends_s[-1] if radio.tail_ends_s.size else 0.0
+    tails_j = nothing
+    for pause_s in (quiet_s, awaited_s):
+        tail = tail_j(pause_s.ravel(), radio.tail_ends_s, radio.tail_powers_w).reshape(up_s.shape)
+        tails_j = tails_j + np.where(sends, tail, 0.0)
+    asleep_s = np.maximum(np.where(sends, quiet_s - whole_s, np.inf), 0.0)
+    idle_s = np.minimum(device_s, asleep_s)
+    for pause_s in (awaited_s, after_s):
+        idle_s = idle_s + np.where(sends, np.maximum(pause_s - whole_s, 0.0), 0.0)
+    return _Rest(waking_up_s, waking_down_s, waking_j + tails_j + radio.idle_power.value * idle_s)
+
+
+def too_long(table: Candidates, group: Group) -> tuple[str, ...]:
+    """For each cut, why its link cannot carry it, or the answer; empty where it can."""
+    if group.lora is None:
+        return ("",) * len(table.cuts)
+    rules = group.lora.parameters()
+    most = int(rules.rx1_most_bytes[rules.settled_rate(rules.received_dbm)])
+    return tuple(
+        check_message(rules, float(up.max())) or _check_answer(float(down.max()), most)
+        for up, down in zip(table.bytes_up, table.bytes_down, strict=True)
+    )
+
+
+def out_of_range(table: Candidates, group: Group) -> NDArray[np.bool_]:
+    """Which cuts send something that nobody hears: they can run, but cannot be anyone's best; shape (cuts,)."""
+    if group.lora is None:
+        return np.zeros(len(table.cuts), dtype=bool)
+    rules = group.lora.parameters()
+    heard = bool(rules.received_dbm >= rules.sensitivity_dbm[rules.settled_rate(rules.received_dbm)])
+    unheard = table.offloaded & (not heard)
+    return np.asarray(unheard.any(axis=1))
+
+
+def _check_answer(size_bytes: float, most_bytes: int) -> str:
+    parts = frames_of(size_bytes, most_bytes)
+    if parts <= MAX_FRAMES:
+        return ""
+    answer = f"an answer of {human(size_bytes, 'size')} over LoRa has {parts:,} parts, each of which is asked for"
+    return f"{answer}; at most {MAX_FRAMES:,} are simulated"
+
+
+def _over_lora(table: Candidates, group: Group, rules: LoraParameters) -> Prediction:
+    """Prediction for a quiet LoRaWAN link whose device has its hour's airtime left, at its settled data rate."""
+    up_s, down_s, on_air_s, listens_s = np.zeros((4, *table.bytes_up.shape))
+    for cell in map(tuple, np.argwhere(table.offloaded).tolist()):
+        sizes = float(table.bytes_up[cell]), float(table.bytes_down[cell])
+        up_s[cell], down_s[cell], on_air_s[cell], listens_s[cell] = _exchange(
+            rules, *sizes, float(table.edge_s[cell]), group.propagation_s
+        )
+    propagation_s = np.where(table.offloaded, 2 * group.propagation_s, 0.0)
+    latency = decide.latency_s(table.device_s, up_s, table.edge_s, down_s, propagation_s)
+    energy = group.card.active_w * table.device_s + group.card.idle_w * (latency - table.device_s)
+    if isinstance(group.radio, LoraRadio):
+        energy = energy + group.radio.transmit_w(rules.transmit_dbm) * on_air_s
+        energy = energy + group.radio.receive_power.value * listens_s
+        energy = energy + group.radio.sleep_power.value * np.maximum(latency - on_air_s - listens_s, 0.0)
+    return Prediction(up_s, down_s, propagation_s, latency, energy)
+
+
+def _exchange(
+    rules: LoraParameters, bytes_up: float, bytes_down: float, edge_s: float, propagation_s: float
+) -> tuple[float, float, float, float]:
+    """A message and its answer: in a receive window after the last frame, and what is left of it asked for.
+
+    Returns
+    -------
+    up_s, down_s : float
+        Until the last bit of the message, and from the server's answer to its last bit.
+    on_air_s, listens_s : float
+        Airtime of all frames, and time in their receive windows.
+    """
+    rate = rules.settled_rate(rules.received_dbm)
+    factor, bandwidth_hz, most = (
+        int(rules.rx1_sf[rate]),
+        float(rules.rx1_bandwidth_hz[rate]),
+        rules.rx1_most_bytes[rate],
+    )
+    up_s, on_air_s, frames = predicted_uplink_s(rules, bytes_up)
+    empty_s = float(rules.window_s[rate]) + rules.rx2_window_s
+    if rules.confirmed:
+        empty_s = downlink_airtime_s(0, factor, bandwidth_hz)
+    listens_s = frames * empty_s
+    if bytes_down <= 0:
+        return up_s, 0.0, on_air_s, listens_s
+    # all instants from here on are counted from the end of the last frame, at the device
+    ready_s = propagation_s + edge_s
+    known_s, closed_s, left = ready_s, windows_s(rules, rate) if frames else 0.0, math.ceil(bytes_down)
+    end_s = ready_s
+    if frames and ready_s <= RECEIVE_DELAY1_S - propagation_s:
+        size = min(left, int(most))
+        part_s = downlink_airtime_s(size, factor, bandwidth_hz)
+        end_s = closed_s = RECEIVE_DELAY1_S + part_s
+        known_s, left, listens_s = end_s - propagation_s, left - size, listens_s - empty_s + part_s
+    elif frames and ready_s <= RECEIVE_DELAY2_S - propagation_s and not rules.confirmed:
+        size = min(left, rules.rx2_most_bytes)
+        part_s = downlink_airtime_s(size, rules.rx2_sf, rules.rx2_bandwidth_hz)
+        end_s = closed_s = RECEIVE_DELAY2_S + part_s
+        known_s, left, listens_s = end_s - propagation_s, left - size, listens_s - rules.rx2_window_s + part_s
+    asks = frames_of(left, int(most))
+    if asks > 0:
+        asking_s = uplink_airtime_s(0, int(rules.spreading_factor[rate]), float(rules.bandwidth_hz[rate]))
+        full_s = downlink_airtime_s(int(most), factor, bandwidth_hz)
+        last_s = downlink_airtime_s(last_frame_bytes(left, int(most)), factor, bandwidth_hz)
+        opens_s = [opens_s - up_s for opens_s in predicted_openings_s(rules, bytes_up)]
+        silence_s = asking_s / float(rules.duty_cycle[0])
+        start_s = _last_ask_s(max(known_s, closed_s), asks, asking_s + RECEIVE_DELAY1_S + full_s, silence_s, opens_s)
+        end_s = start_s + asking_s + RECEIVE_DELAY1_S + last_s
+        on_air_s += asks * asking_s
+        listens_s += (asks - 1) * full_s + last_s
+    return up_s, end_s - propagation_s - ready_s, on_air_s, listens_s
+
+
+def _last_ask_s(from_s: float, asks: int, cycle_s: float, silence_s: float, opens_s: list[float]) -> float:
+    """When the last of some frames starts that ask for an answer, each in the sub-band that opens first.
+
+    Parameters
+    ----------
+    from_s : float
+        When the first may start.
+    asks : int
+    cycle_s : float
+        From one to the next, as far as the receive windows are concerned.
+    silence_s : float
+        From one to the next in the same sub-band.
+    opens_s : list of float
+        When each sub-band opens, in order.
+    """
+    bands = len(opens_s)
+    # after a few turns they only repeat
+    turns = max(asks - 1 - 3 * bands, 0) // bands
+    start_s = from_s
+    for _ in range(asks - turns * bands):
+        start_s = max(from_s, opens_s[0])
+        heapreplace(opens_s, start_s + silence_s)
+        from_s = start_s + cycle_s
+    return start_s + turns * max(silence_s, bands * cycle_s)

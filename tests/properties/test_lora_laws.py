@@ -1,0 +1,518 @@
+"""Laws of LoRaWAN on generated plans, in both engines; every frame is worked out again from the log alone.
+
+The engines share the rules of a device, so that their agreement says nothing about these; each law is therefore also
+shown to catch an engine whose rules are wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from generated import lora_cases
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+from worlds import card, chain, scenario
+
+from simulator.analysis.energy import attribute, end_of_run_s
+from simulator.analysis.replications import sources
+from simulator.analysis.run import prepare
+from simulator.engines import fast, lora_network, lorawan, reference
+from simulator.engines.base import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, RequestLog
+from simulator.engines.frames import LOST
+from simulator.physics.lora import downlink_airtime_s, uplink_airtime_s
+from simulator.plan.channels import with_drawn_channels
+from simulator.plan.lora import LoraPlan
+from simulator.plan.plan import Plan
+from simulator.scenario.load import load_scenario
+from simulator.workload import Workload, draw
+
+HOUR_S = 3600.0
+#: an hour's airtime is kept with a little room, so that a frame may start this much after it could
+SLACK_S = 1e-4
+
+Run = Callable[[Plan, Workload], RequestLog]
+Law = Callable[[Plan, Workload, RequestLog], None]
+
+
+class Frames:
+    """The frames of a run with what the plan says about them; `of` finds those of one device in order."""
+
+    def __init__(self, plan: Plan, log: RequestLog) -> None:
+        assert plan.lora is not None
+        assert log.frames is not None
+        lora, self.log = plan.lora, log.frames
+        group, rate = lora.group_of[self.log.device], self.log.data_rate
+        self.group, self.rate = group, rate
+        self.level = lora.received_dbm[self.log.device]
+        self.sensitivity = lora.sensitivity_dbm[group, rate]
+        self.factor, self.bandwidth = lora.spreading_factor[group, rate], lora.bandwidth_hz[group, rate]
+        self.place = lora.first_channel[group] + self.log.channel
+        self.band = lora.band_of[group, self.log.channel]
+        self.start, self.end = self.log.start_s, self.log.end_s
+        self.ended = self.end <= plan.horizon_s
+
+    def of(self, device: int) -> np.ndarray:
+        return np.flatnonzero(self.log.device == device)
+
+
+def lora_devices(plan: Plan) -> list[int]:
+    assert plan.lora is not None
+    return np.flatnonzero(plan.lora.uses).tolist()
+
+
+def lora_requests(plan: Plan, workload: Workload) -> np.ndarray:
+    assert plan.lora is not None
+    return np.flatnonzero(plan.lora.uses[workload.device])
+
+
+def collisions_are_those_of_every_pair(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """A frame is lost if it is too weak, or meets one of its data rate and channel without being 6 dB stronger."""
+    frames = Frames(plan, log)
+    for i in range(frames.start.size):
+        lost = frames.level[i] < frames.sensitivity[i]
+        for j in range(frames.start.size):
+            alike = (
+                frames.place[i] == frames.place[j]
+                and frames.factor[i] == frames.factor[j]
+                and frames.bandwidth[i] == frames.bandwidth[j]
+            )
+            meet = frames.start[i] < frames.end[j] and frames.start[j] < frames.end[i]
+            if i != j and alike and meet and frames.level[i] - frames.level[j] < 6.0:
+                lost = True
+        assert frames.log.lost[i] == (lost and frames.ended[i])
+
+
+def frames_last_their_airtime(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """Formula of the time on air, and a frame holds what its data rate allows."""
+    assert plan.lora is not None
+    frames = Frames(plan, log)
+    for k in range(frames.start.size):
+        airtime = uplink_airtime_s(int(frames.log.bytes[k]), int(frames.factor[k]), float(frames.bandwidth[k]))
+        assert frames.end[k] == frames.start[k] + airtime
+        assert frames.log.bytes[k] <= plan.lora.most_bytes[frames.group[k], frames.rate[k]]
+
+
+def duty_cycle_is_kept_in_every_hour(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """In every window of an hour; its airtime is largest where one begins with a frame, or ends with one."""
+    assert plan.lora is not None
+    frames = Frames(plan, log)
+    for device in lora_devices(plan):
+        for band in range(plan.lora.bands[plan.lora.group_of[device]]):
+            share = plan.lora.duty_cycle[plan.lora.group_of[device], band]
+            mine = frames.of(device)
+            mine = mine[frames.band[mine] == band]
+            start, end = frames.start[mine], frames.end[mine]
+            for begin in np.concatenate((start, end - HOUR_S)):
+                inside = np.minimum(end, begin + HOUR_S) - np.maximum(start, begin)
+                # instants are rounded to 1e-12 s or so
+                assert np.maximum(inside, 0.0).sum() <= share * HOUR_S + 1e-9
+            silence = (end - start)[:-1] * (1 / share - 1)
+            assert (start[1:] - end[:-1] >= silence - 1e-9 * (1 + silence)).all()
+
+
+def windows_close_before_the_next_frame(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """Class A: one frame at a time, and none before the receive windows of the one before have closed."""
+    frames = Frames(plan, log)
+    for device in lora_devices(plan):
+        for one, other in pairwise(frames.of(device).tolist()):
+            assert frames.ended[one]
+            assert frames.start[other] >= closes_s(plan, frames, one) - 1e-9
+
+
+def closes_s(plan: Plan, frames: Frames, k: int) -> float:
+    """When the receive windows of a frame close: both when nobody answers, else that of the answer."""
+    assert plan.lora is not None
+    lora, group, rate, end = plan.lora, frames.group[k], frames.rate[k], frames.end[k]
+    first, second = frames.log.first_s[k], frames.log.second_s[k]
+    if frames.log.lost[k]:
+        assert (first, second) == (lora.window_s[group, rate], lora.second_window_s[group])
+        return float(end + 2.0 + second + (2.0 if lora.confirmed[group] or frames.log.bytes[k] == 0 else 0.0))
+    if second == 0:
+        assert any(
+            first == answer_s(lora, group, rate, size) for size in range(lora.answer_most_bytes[group, rate] + 1)
+        )
+        return float(end + 1.0 + first)
+    assert first == lora.window_s[group, rate]
+    answers = (second_answer_s(lora, group, size) for size in range(1, lora.second_most_bytes[group] + 1))
+    assert second == lora.second_window_s[group] or second in answers
+    return float(end + 2.0 + second)
+
+
+def answer_s(lora: LoraPlan, group: int, rate: int, size: int) -> float:
+    return downlink_airtime_s(size, int(lora.answer_factor[group, rate]), float(lora.answer_bandwidth_hz[group, rate]))
+
+
+def second_answer_s(lora: LoraPlan, group: int, size: int) -> float:
+    return downlink_airtime_s(size, int(lora.second_factor[group]), float(lora.second_bandwidth_hz[group]))
+
+
+def frames_of_a_message_start_as_early_as_they_may(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """As soon as the device has the message, the windows are closed, and one sub-band has room again."""
+    assert plan.lora is not None
+    frames = Frames(plan, log)
+    for device in lora_devices(plan):
+        mine, group = frames.of(device), plan.lora.group_of[device]
+        for n, k in enumerate(mine.tolist()):
+            if frames.log.bytes[k] == 0:
+                continue
+            request, before = frames.log.request[k], mine[:n]
+            from_s = log.uplink_start_s[request]
+            if n > 0:
+                from_s = max(from_s, closes_s(plan, frames, int(before[-1])))
+            airtime = frames.end[k] - frames.start[k]
+            starts = []
+            for band in range(plan.lora.bands[group]):
+                there = before[frames.band[before] == band]
+                share = plan.lora.duty_cycle[group, band]
+                starts.append(earliest_s(from_s, airtime, share, frames.start[there], frames.end[there]))
+            assert min(starts) - 1e-6 <= frames.start[k] <= min(starts) + SLACK_S
+            assert starts[frames.band[k]] <= frames.start[k] + SLACK_S
+
+
+def earliest_s(from_s: float, airtime_s: float, share: float, starts: np.ndarray, ends: np.ndarray) -> float:
+    """By bisection: the first instant after the off-time at which the hour that ends with the frame has room for it."""
+    if starts.size:
+        from_s = max(from_s, ends[-1] + (ends[-1] - starts[-1]) * (1 / share - 1))
+
+    def fits(start_s: float) -> bool:
+        opens = start_s + airtime_s - HOUR_S
+        sent = np.maximum(ends - np.maximum(starts, opens), 0.0).sum()
+        return bool(sent + airtime_s <= share * HOUR_S) or share == 1.0
+
+    low, high = from_s, from_s + 2 * HOUR_S
+    if fits(low):
+        return low
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+def data_rates_follow_the_network(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """The first one stays, unless the network has received 20 frames: then a step for each 3 dB beyond 10 dB."""
+    assert plan.lora is not None
+    lora, frames = plan.lora, Frames(plan, log)
+    for device in lora_devices(plan):
+        group, rate, heard = lora.group_of[device], lora.first_rate[device], 0
+        for k in frames.of(device).tolist():
+            assert frames.rate[k] == rate
+            heard += not frames.log.lost[k]
+            if lora.adaptive[group] and heard == 20:
+                margin = lora.received_dbm[device] - lora.sensitivity_dbm[group, rate] - 10.0
+                rate = min(rate + max(math.floor(margin / 3.0), 0), lora.rates[group] - 1)
+                heard = 0
+
+
+def messages_arrive_as_their_frames_do(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """In order, each frame once, or up to eight times where lost ones are repeated; what is missing decides."""
+    assert plan.lora is not None
+    lora, frames = plan.lora, Frames(plan, log)
+    for i in lora_requests(plan, workload).tolist():
+        group = lora.group_of[workload.device[i]]
+        mine = np.flatnonzero((frames.log.request == i) & (frames.log.bytes > 0))
+        left, tries, sent, lost, missing, gave_up = plan.bits_up[log.row[i]] / 8, 0, 0, 0, 0.0, False
+        for k in mine.tolist():
+            assert left > 0
+            assert not gave_up
+            size = min(math.ceil(left), lora.most_bytes[group, frames.rate[k]])
+            assert frames.log.bytes[k] == size
+            if not frames.ended[k]:
+                continue
+            sent += size
+            if frames.log.lost[k]:
+                lost += size
+                tries += 1
+            if frames.log.lost[k] and lora.confirmed[group]:
+                gave_up = tries == 8
+                missing = left if gave_up else 0.0
+            else:
+                missing += size if frames.log.lost[k] else 0
+                left, tries = max(left - size, 0.0), 0
+        known = (log.uplink_sent_bits[i], log.uplink_lost_bits[i], log.uplink_missing_bits[i])
+        if np.isnan(log.uplink_start_s[i]):
+            assert mine.size == 0
+            continue
+        assert known == (8 * sent, 8 * lost, 8 * missing)
+        over = not np.isnan(log.uplink_end_s[i])
+        assert over == ((left == 0 or gave_up) and log.uplink_start_s[i] <= plan.horizon_s)
+        if over:
+            assert log.uplink_end_s[i] == (frames.end[mine[-1]] if mine.size else log.uplink_start_s[i])
+            arrives = log.uplink_end_s[i] + plan.propagation_s[group] <= plan.horizon_s
+            refused = arrives and missing > 0 and not plan.tolerates_loss[group]
+            assert (log.reason[i] == INPUT_LOST) == refused
+            assert (log.status[i] == DROPPED) >= refused
+
+
+def answers_come_in_the_receive_windows(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """One or two seconds after a frame of the request that was received; the rest after frames that ask for it."""
+    assert plan.lora is not None
+    lora, frames = plan.lora, Frames(plan, log)
+    for i in lora_requests(plan, workload).tolist():
+        device = workload.device[i]
+        group, delay = lora.group_of[device], plan.propagation_s[lora.group_of[device]]
+        asking = np.flatnonzero((frames.log.request == i) & (frames.log.bytes == 0)).tolist()
+        left, ready = plan.bits_down[log.row[i]] / 8, log.edge_end_s[i]
+        if np.isnan(ready) or left == 0:
+            assert asking == []
+            assert np.isnan(ready) or log.downlink_end_s[i] == ready
+            continue
+        last = [k for k in frames.of(device).tolist() if frames.start[k] < ready][-1:]
+        at = math.inf
+        if last and frames.log.request[last[0]] == i and not frames.log.lost[last[0]]:
+            k = last[0]
+            end, rate = frames.end[k], frames.rate[k]
+            if ready <= end + 1.0 - delay:
+                size = min(math.ceil(left), lora.answer_most_bytes[group, rate])
+                at = end + 1.0 - delay + answer_s(lora, group, rate, size)
+            elif ready <= end + 2.0 - delay and not lora.confirmed[group]:
+                size = min(math.ceil(left), lora.second_most_bytes[group])
+                at = end + 2.0 - delay + second_answer_s(lora, group, size)
+            left -= size if at < math.inf else 0
+        tries = 0
+        for k in asking:
+            assert left > 0
+            assert tries < 8
+            assert frames.start[k] >= (ready if at == math.inf else at) - 1e-9
+            tries += 1
+            if frames.ended[k] and not frames.log.lost[k]:
+                rate, tries = frames.rate[k], 0
+                size = min(math.ceil(left), lora.answer_most_bytes[group, rate])
+                at = frames.end[k] + 1.0 - delay + answer_s(lora, group, rate, size)
+                left -= size
+        gave_up = tries == 8 and bool(frames.ended[asking[-1]])
+        assert (log.reason[i] == ANSWER_LOST) == gave_up
+        if gave_up:
+            assert log.status[i] == DROPPED
+            assert log.downlink_end_s[i] == frames.end[asking[-1]]
+            assert log.downlink_sent_bits[i] + 8 * left == plan.bits_down[log.row[i]]
+            continue
+        over = left <= 0 and at <= plan.horizon_s + 1e-9
+        assert np.isnan(log.downlink_end_s[i]) != over
+        if over:
+            assert log.downlink_end_s[i] == pytest.approx(at, abs=1e-9)
+        assert (log.status[i] == COMPLETED) == (over and at + delay <= plan.horizon_s + 1e-9)
+
+
+def everything_comes_to_an_end(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """Without a horizon every request is answered or dropped."""
+    if plan.horizon_s == math.inf:
+        assert np.isin(log.status, (COMPLETED, DROPPED)).all()
+        assert not np.isnan(log.uplink_end_s[plan.offloaded[log.row]]).any()
+
+
+LAWS: list[Law] = [
+    collisions_are_those_of_every_pair,
+    frames_last_their_airtime,
+    duty_cycle_is_kept_in_every_hour,
+    windows_close_before_the_next_frame,
+    frames_of_a_message_start_as_early_as_they_may,
+    data_rates_follow_the_network,
+    messages_arrive_as_their_frames_do,
+    answers_come_in_the_receive_windows,
+    everything_comes_to_an_end,
+]
+
+
+@pytest.mark.parametrize("run", [reference.run, fast.run], ids=["reference", "fast"])
+@pytest.mark.parametrize("law", LAWS)
+@settings(max_examples=200)
+@given(case=lora_cases())
+def test_law(law: Law, run: Run, case: tuple[Plan, Workload]) -> None:
+    law(*case, run(*case))
+
+
+Patch = pytest.MonkeyPatch
+
+
+def frames_that_touch_collide(monkeypatch: Patch) -> None:
+    def start_frame(plan: Any, radios: Any, device: int, now: float) -> float:
+        radios.end_s[radios.end_s == now] += 1e-9
+        return original(plan, radios, device, now)
+
+    original = lora_network.start_frame
+    monkeypatch.setattr(lora_network, "start_frame", start_frame)
+
+
+def nobody_survives_a_collision(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(lorawan, "survives", lambda *_: False)
+
+
+def the_stronger_survives_by_any_margin(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(lorawan, "survives", lambda mine, other: mine > other)
+
+
+def only_the_later_frame_is_lost(monkeypatch: Patch) -> None:
+    def start_frame(plan: Any, radios: Any, device: int, now: float) -> float:
+        before = radios.lost.copy()
+        end = original(plan, radios, device, now)
+        before[device] = radios.lost[device]
+        radios.lost[:] = before
+        return end
+
+    original = lora_network.start_frame
+    monkeypatch.setattr(lora_network, "start_frame", start_frame)
+
+
+def the_off_time_is_forgotten(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(lorawan, "off_time_s", lambda *_: 0.0)
+
+
+def the_hour_is_forgotten(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(lorawan, "earliest_start_s", lambda now, *_: now)
+
+
+def the_next_frame_does_not_wait_for_the_windows(monkeypatch: Patch) -> None:
+    def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> int:
+        follows = original(plan, radios, frames, device, now)
+        radios.ready_s[device] = now
+        return follows
+
+    original = lora_network.end_frame
+    monkeypatch.setattr(lora_network, "end_frame", end_frame)
+
+
+def the_second_window_is_waited_for_in_any_case(monkeypatch: Patch) -> None:
+    def answer(plan: Any, radios: Any, frames: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
+        before = radios.ready_s[device]
+        came = original(plan, radios, frames, request, device, *more)
+        radios.ready_s[device] = max(before, radios.ready_s[device])
+        return came
+
+    original = lora_network.answer
+    monkeypatch.setattr(lora_network, "answer", answer)
+
+
+def an_acknowledged_frame_is_answered_later(monkeypatch: Patch) -> None:
+    def answer(plan: Any, *more: Any) -> tuple[float, float, int]:
+        return original(plan._replace(confirmed=np.zeros_like(plan.confirmed)), *more)
+
+    original = lora_network.answer
+    monkeypatch.setattr(lora_network, "answer", answer)
+
+
+def a_lost_frame_is_answered(monkeypatch: Patch) -> None:
+    def answer(plan: Any, radios: Any, frames: Any, *more: Any) -> tuple[float, float, int]:
+        heard = frames.copy()
+        heard[:, LOST] = 0.0
+        return original(plan, radios, heard, *more)
+
+    original = lora_network.answer
+    monkeypatch.setattr(lora_network, "answer", answer)
+
+
+def who_has_sent_nothing_is_answered(monkeypatch: Patch) -> None:
+    def make_radios(plan: LoraPlan) -> lorawan.Radios:
+        radios = original(plan)
+        radios.row[:] = 0
+        return radios
+
+    original = lora_network.make_radios
+    monkeypatch.setattr(lora_network, "make_radios", make_radios)
+
+
+def a_lost_frame_is_tried_nine_times(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(lorawan, "MOST_TRANSMISSIONS", 9)
+
+
+def the_network_decides_a_frame_too_early(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(lorawan, "ADR_FRAMES", 19)
+
+
+MUTANTS: list[tuple[Callable[[Patch], None], Law]] = [
+    (frames_that_touch_collide, collisions_are_those_of_every_pair),
+    (nobody_survives_a_collision, collisions_are_those_of_every_pair),
+    (the_stronger_survives_by_any_margin, collisions_are_those_of_every_pair),
+    (only_the_later_frame_is_lost, collisions_are_those_of_every_pair),
+    (the_off_time_is_forgotten, duty_cycle_is_kept_in_every_hour),
+    (the_hour_is_forgotten, duty_cycle_is_kept_in_every_hour),
+    (the_next_frame_does_not_wait_for_the_windows, windows_close_before_the_next_frame),
+    (the_second_window_is_waited_for_in_any_case, frames_of_a_message_start_as_early_as_they_may),
+    (an_acknowledged_frame_is_answered_later, answers_come_in_the_receive_windows),
+    (a_lost_frame_is_answered, windows_close_before_the_next_frame),
+    (a_lost_frame_is_answered, answers_come_in_the_receive_windows),
+    (who_has_sent_nothing_is_answered, answers_come_in_the_receive_windows),
+    (a_lost_frame_is_tried_nine_times, messages_arrive_as_their_frames_do),
+    (the_network_decides_a_frame_too_early, data_rates_follow_the_network),
+]
+
+
+@pytest.mark.parametrize(("mutate", "law"), MUTANTS)
+def test_a_wrong_rule_breaks_its_law(mutate: Callable[[Patch], None], law: Law, monkeypatch: Patch) -> None:
+    """Within a thousand generated cases one shows each mutant."""
+    mutate(monkeypatch)
+
+    def breaks(case: tuple[Plan, Workload]) -> bool:
+        log = reference.run(*case)
+        try:
+            law(*case, log)
+        except AssertionError:
+            return True
+        return False
+
+    find(lora_cases(), breaks, settings=settings(max_examples=1000, phases=[Phase.generate]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose input has 300 bytes, and cards; the server takes 0.8 s, so that queues meet every window."""
+    place = tmp_path_factory.mktemp("world")
+    chain(place, {"head": 80, "tail": 40}, input_bytes=1200)
+    card(place, "device", "device", {"head": "300 ms", "tail": "1 s"})
+    card(place, "server", "server", {"head": "200 ms", "tail": "600 ms"})
+    return place
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 1000),
+    count=st.integers(1, 3),
+    rate=st.sampled_from(["10 /h", "200 /h", "2000 /h"]),
+    horizon=st.sampled_from([None, "3 s", "17.5 s", "400 s", "2 h"]),
+    result_size=st.sampled_from(["0 B", "1 B", "300 B"]),
+    region=st.sampled_from(["EU868", "US915"]),
+    confirmed=st.booleans(),
+    shadowing=st.sampled_from(["0 dB", "30 dB"]),
+)
+def test_charges_add_up_to_power_times_time(
+    folder: Path, seed: int, count: int, rate: str, horizon: str | None, result_size: str, **link: Any
+) -> None:
+    """Twin: the states of each radio laid out on the time axis, cut at the end of the run, and asleep in between."""
+    files = (str(folder / name) for name in ("chain.json", "device.yaml", "server.yaml"))
+    document = scenario(
+        *files,
+        seed=seed,
+        count=count,
+        horizon=horizon,
+        result_size=result_size,
+        link={"uplink": {"distance": "5 km", **link}, "propagation": "50 ms", "radio": "sx1272"},
+        workload={"arrivals": "periodic", "rate": rate, "requests": 6},
+        policies=[{"kind": "edge", "encoding": "uint8"}, {"kind": "split", "at": "head"}],
+    )
+    system, plans = prepare(load_scenario(document))
+    workload = draw(sources(system), seed, 0)
+    for plan in with_drawn_channels(plans, system, 0):
+        log = reference.run(plan, workload)
+        frames, end = Frames(plan, log), end_of_run_s(plan, workload, log)
+        charged = attribute(system, plan, workload, log)
+        computes = np.nan_to_num(np.where(np.isnan(log.device_end_s), end, log.device_end_s) - log.device_start_s)
+        for device in np.unique(workload.device).tolist():
+            mine, k = workload.device == device, frames.of(device)
+            first, second = frames.end[k] + 1.0, frames.end[k] + 2.0
+            sends_s = within_s(frames.start[k], frames.end[k], end)
+            hears_s = within_s(first, first + frames.log.first_s[k], end)
+            hears_s += within_s(second, second + frames.log.second_s[k], end)
+            radio_j = 0.132 * sends_s + 0.0324 * hears_s
+            assert charged.radio_j[mine].sum() == pytest.approx(radio_j, rel=1e-9, abs=1e-12)
+            rest_j = 0.3e-6 * (end - sends_s - hears_s) + 1.0 * (end - computes[mine].sum())
+            assert charged.idle_j[mine].sum() == pytest.approx(rest_j, rel=1e-9)
+
+
+def within_s(starts: np.ndarray, ends: np.ndarray, run_end_s: float) -> float:
+    """Total length of some intervals, as far as they lie before the end of the run."""
+    return float(np.maximum(np.minimum(ends, run_end_s) - starts, 0.0).sum())
