@@ -335,4 +335,12 @@ def blockage(measurement: str, below: str, format_: str, window: str) -> None:
 
 def main() -> None:
     """Entry point of the command."""
-    cli(prog_name="offload-sim")
+    try:
+        cli(prog_name="offload-sim")
+    except SystemExit as done:
+        if done.code == INTERRUPTED:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            # everything is closed by now; Python itself would end by the signal where it struck inside an exec()
+            os._exit(INTERRUPTED)
+        raise

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator import units
-from simulator.analysis.airtime import frame_sentences
+from simulator.analysis.airtime import cell_sentences, frame_sentences
 from simulator.analysis.comparison import ALL_GROUPS
 from simulator.analysis.result import Result
 
@@ -71,7 +71,7 @@ def sentences(result: Result) -> list[str]:
         lost = sum(row["dropped"] + row["censored"] for row in result.summary_rows)
         if lost:
             said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
-    return said + frame_sentences(result)
+    return said + frame_sentences(result) + cell_sentences(result)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 
 from simulator.engines import cells, compiled, compiled_lora, frames, lorawan, queues, steps, tandem, transfers
 from simulator.engines.base import RequestLog
+from simulator.engines.interrupts import interrupts_held_back
 from simulator.physics import duty, link, lora, losses, rrc, sharing
 from simulator.physics.link import Channel
 from simulator.plan.lora import no_lora
@@ -119,6 +120,11 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
     RequestLog
         Instants of every request, ordered by request number: the same as those of the reference engine.
     """
+    with interrupts_held_back():
+        return _run(plan, workload)
+
+
+def _run(plan: Plan, workload: Workload) -> RequestLog:
     rows = plan.rows(workload)
     serving = plan.serving
     run_events, run_tandem = _loops()

@@ -1,0 +1,61 @@
+"""What the report says of shared media: LoRaWAN's frames and hours, the fill of a cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import card, chain, scenario
+
+import simulator
+from simulator.analysis.airtime import cell_sentences, frame_sentences
+
+
+def world(folder: Path, input_bytes: int, **changes: Any) -> dict[str, Any]:
+    """A model whose raw input has so many bytes, answered in one byte."""
+    model = chain(folder, {"whole": 4}, input_bytes=4 * input_bytes)
+    device = card(folder, "device", "device", {"whole": "10 ms"})
+    server = card(folder, "server", "server", {"whole": "100 ms"})
+    policies = [{"kind": "local"}, {"kind": "edge", "encoding": "uint8"}]
+    return scenario(model, device, server, policies=policies, result_size="1 B") | changes
+
+
+def test_a_picture_over_lora_is_told_in_frames_and_hours(tmp_path: Path) -> None:
+    """44 770 bytes at SF7: 185 frames, 73.93 s on the air, 2 h 3 min under a duty cycle of 1 % (facts on LoRa)."""
+    link = {"uplink": {"region": "EU868", "distance": "1 km"}}
+    document = world(tmp_path, 44770, link=link)
+    document["workload"] = {"arrivals": "periodic", "rate": "1 /h", "requests": 1}
+    (said,) = frame_sentences(simulator.run(document))
+    assert said.startswith("LoRa, edge uint8: a request takes 185 frames and 73.9 s on the air; its uplink, ")
+    assert said.endswith("takes 2.04 h. 0.0 % of the frames are lost.")
+
+
+def test_a_result_without_lora_or_cells_says_nothing(tmp_path: Path) -> None:
+    result = simulator.run(world(tmp_path, 1000))
+    assert frame_sentences(result) == cell_sentences(result) == []
+
+
+def link_of(cell: str | None, rate: str) -> dict[str, Any]:
+    """A link whose downlink costs next to nothing."""
+    return {"uplink": {"rate": rate}, "downlink": {"rate": "1000 Gbit/s"}} | ({"cell": cell} if cell else {})
+
+
+@pytest.mark.parametrize("horizon", [None, "20 s"])
+def test_the_fill_of_a_cell_is_airtime_over_time(tmp_path: Path, horizon: str | None) -> None:
+    """Two devices send 1 Mbit every 10 s, at 2 and at 4 Mbit/s: 0.5 and 0.25 s of airtime each time.
+
+    A third has a link of its own, and the last to be answered. Until 20 s each has sent twice.
+    """
+    fleet = [
+        {"name": "slow", "count": 1, "link": link_of("hall", "2 Mbit/s")},
+        {"name": "quick", "count": 1, "link": link_of("hall", "4 Mbit/s")},
+        {"name": "apart", "count": 1, "link": link_of(None, "1 Mbit/s")},
+    ]
+    workload = {"arrivals": "periodic", "rate": "0.1 /s", "requests": 3}
+    document = world(tmp_path, 125_000, fleet=fleet, workload=workload)
+    if horizon:
+        document["horizon"] = horizon
+    result = simulator.run(document)
+    share = 2 * 0.75 / 20 if horizon else 3 * 0.75 / result.requests["finish_s"].max()
+    assert cell_sentences(result) == [f"Cell hall, edge uint8: {100 * share:.2g} % of the airtime is used."]
