@@ -62,6 +62,26 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: dimension -> smallest value above zero and largest value, in SI units, that anybody could mean; beyond, sums and axes
+#: leave the range of double precision
+SENSIBLE: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "time": (1e-15, 1e12),
+        "size": (1e-3, 1e18),
+        "bit rate": (1e-6, 1e18),
+        "bandwidth": (1e-6, 1e18),
+        "power": (1e-15, 1e12),
+        "energy": (1e-15, 1e15),
+        "energy per bit": (1e-18, 1e6),
+        "compute rate": (1e-6, 1e24),
+        "frequency": (1e-12, 1e12),
+        "length": (1e-6, 1e9),
+        "voltage": (1e-9, 1e9),
+        "signal level": (1e-9, 1e3),
+        "level difference": (1e-9, 1e3),
+    }
+)
+
 #: look-alikes that are refused, with what to write instead
 _AMBIGUOUS: Mapping[str, str] = MappingProxyType(
     {

@@ -15,19 +15,22 @@ from simulator.analysis.statistics import FloatArray
 
 
 def frame_sentences(result: Result) -> list[str]:
-    """One sentence for each policy that sent LoRaWAN frames."""
+    """One sentence for each policy, and group, that sent LoRaWAN frames."""
     if "frames" not in result.table.column_names:
         return []
     sent = result.table.filter(pc.greater(result.table["frames"], 0))
-    return [_on_air(policy, mine) for policy, mine in _by_policy(sent)]
+    if "group" not in sent.column_names:
+        return [_on_air(policy, mine) for policy, mine in _by(sent, "policy")]
+    groups = _by(sent, "group")
+    return [_on_air(f"{policy}, group {name}", mine) for name, group in groups for policy, mine in _by(group, "policy")]
 
 
-def _on_air(policy: str, mine: pa.Table) -> str:
+def _on_air(who: str, mine: pa.Table) -> str:
     frames, lost, airtime_s, service_s = (
         _floats(mine, name) for name in ("frames", "frames_lost", "airtime_s", "uplink_service_s")
     )
     on_air = units.human(airtime_s.mean(), "time")
-    text = f"LoRa, {policy}: a request takes {frames.mean():.4g} frames and {on_air} on the air"
+    text = f"LoRa, {who}: a request takes {frames.mean():.4g} frames and {on_air} on the air"
     if not np.isnan(service_s).all():
         rest = "its uplink, with duty cycle and receive windows,"
         text += f"; {rest} takes {units.human(float(np.nanmean(service_s)), 'time')}"
@@ -44,9 +47,9 @@ def cell_sentences(result: Result) -> list[str]:
         if link.get("cell"):
             cells.setdefault(link["cell"], []).append(group)
     return [
-        f"Cell {cell}, {policy}: {100 * share:.2g} % of the airtime is used."
+        f"Cell {cell}, {policy}: {_percent(share)} % of the airtime is used."
         for cell, groups in cells.items()
-        for policy, mine in _by_policy(result.table)
+        for policy, mine in _by(result.table, "policy")
         if (share := _fill(result, mine, {group: links[group] for group in groups})) > 0
     ]
 
@@ -67,10 +70,14 @@ def _fill(result: Result, mine: pa.Table, links: Mapping[str, Mapping[str, Any]]
     return used_s / observed_s if observed_s > 0 else 0.0
 
 
-def _by_policy(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    names = table["policy"].cast(pa.string())
-    for policy in pc.unique(names).to_pylist():
-        yield policy, table.filter(pc.equal(names, policy))
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}" if share >= 0.095 else f"{100 * share:.2g}"
+
+
+def _by(table: pa.Table, column: str) -> Iterator[tuple[str, pa.Table]]:
+    names = table[column].cast(pa.string())
+    for name in pc.unique(names).to_pylist():
+        yield name, table.filter(pc.equal(names, name))
 
 
 def _floats(table: pa.Table, name: str) -> FloatArray:

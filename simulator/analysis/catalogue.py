@@ -107,10 +107,9 @@ def _traces() -> Table:
 
 
 def _generator_cells(generator: MarkovGenerator) -> tuple[str, ...]:
-    outage = sum(state.share for state in generator.states if state.highest == 0)
     least, most = min(state.lowest for state in generator.states), max(state.highest for state in generator.states)
     rates = (human(rate, "bit rate") for rate in (generator.mean_rate_bps, least, most))
-    return "drawn", *rates, f"{outage:.1%}"
+    return "drawn", *rates, f"{generator.fitted_to.outage:.1%}"
 
 
 def _trace_cells(path: Path) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ of the record. The run itself may show that queues turn the order around.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,25 +56,37 @@ def explain(loaded: LoadedScenario) -> RenderableType:
 
 def _headline(group: Group, system: System) -> str:
     what = f"{len(group.devices)} x {group.card.name} running {group.profile.name}, server {system.server.name}"
-    return f"{what}; {_link(group)}, {human(group.propagation_s, 'time')} one way"
+    return f"{what}; {_link(group, system.base)}, {human(group.propagation_s, 'time')} one way"
 
 
-def _link(group: Group) -> str:
+def _link(group: Group, base: Path | None) -> str:
     """The link in a few words: its mean rates, or what LoRaWAN makes of the distance."""
     if group.lora is None:
         up, down = (human(channel.mean_rate_bps, "bit rate") for channel in (group.uplink, group.downlink))
         shared = "" if group.cell is None else f", shared in cell {group.cell}"
-        again = 1 - min(group.delivered_up, group.delivered_down)
-        repeated = f", {100 * again:.2g} % of the frames sent again" if again else ""
-        return f"uplink {up} and downlink {down} on average{repeated}{shared}"
+        return f"uplink {up} and downlink {down} on average{_losses(group, base)}{shared}"
     rules = group.lora.parameters()
     rate = rules.settled_rate(rules.received_dbm)
     heard = rules.received_dbm >= rules.sensitivity_dbm[rate]
     level = f"{rules.received_dbm:.0f} dBm at the gateway, which needs {rules.sensitivity_dbm[rate]:g} dBm"
+    settled = " once the network has settled it" if rules.adaptive else ""
+    share = float(rules.duty_cycle.min())
     return (
-        f"LoRaWAN {group.lora.region} at SF{rules.spreading_factor[rate]}, {level}{'' if heard else ': out of range'}; "
-        f"duty cycle {100 * rules.duty_cycle.min():g} %"
+        f"LoRaWAN {group.lora.region} at SF{rules.spreading_factor[rate]}{settled}, "
+        f"{level}{'' if heard else ': out of range'}; "
+        f"{f'duty cycle {100 * share:g} %' if share < 1 else 'no duty cycle'}"
     )
+
+
+def _losses(group: Group, base: Path | None) -> str:
+    """What is lost on the way, and whether it is sent again."""
+    said: dict[str, list[str]] = {}
+    for way, kind in (("uplink", group.uplink_kind), ("downlink", group.downlink_kind)):
+        if kind.losses is not None:
+            share = 100 * kind.losses.chain(base).loss_share
+            end = "sent again" if kind.losses.retransmit else "lost for good"
+            said.setdefault(f"{share:.2g} % of the frames {end}", []).append(way)
+    return "".join(f", {what}" if len(ways) == 2 else f", {ways[0]}: {what}" for what, ways in said.items())
 
 
 def _kinds(system: System, plans: list[Plan]) -> Iterator[tuple[str, list[tuple[Plan, str]]]]:

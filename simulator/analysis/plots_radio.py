@@ -143,7 +143,7 @@ def _notes(panels: Sequence[_Panel], group: str) -> list[str]:
     resting = [name for panel in panels if panel.rests for name in panel.policies]
     left_out = [name for panel in [p for p in panels if not p.rests][_MOST_ROWS:] for name in panel.policies]
     said = (f"{group}the radio rests all this time under ", resting), (f"{group}not drawn: ", left_out)
-    texts = [start[0].upper() + start[1:] + _listed(names) for start, names in said if names]
+    texts = [(start if group else start.capitalize()) + _listed(names) for start, names in said if names]
     return [line for text in texts for line in textwrap.wrap(text, _LETTERS[1] + 15)]
 
 

@@ -62,16 +62,32 @@ def sentences(result: Result) -> list[str]:
     """Which policy wins on mean latency and by how much; the same for energy where another policy leads there."""
     said = []
     latency = _verdict(result, "latency_mean_s")
-    scope = "Over all groups, " if any("group" in row for row in result.summary_rows) else ""
+    is_fleet = any("group" in row for row in result.summary_rows)
     if latency is not None:
-        said.append(scope + latency.sentence)
+        said.append(_scoped(latency.sentence, is_fleet))
         energy = _verdict(result, "energy_mean_j")
         if energy is not None and energy.is_clear and energy.best != latency.best:
-            said.append(scope + energy.sentence)
+            said.append(_scoped(energy.sentence, is_fleet))
         lost = sum(row["dropped"] + row["censored"] for row in result.summary_rows)
         if lost:
             said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
+        said += _mostly_lost(result.summary_rows)
     return said + frame_sentences(result) + cell_sentences(result)
+
+
+def _scoped(sentence: str, is_fleet: bool) -> str:
+    """The sentence, said of all groups of a fleet; names of policies keep their capitals."""
+    if not is_fleet:
+        return sentence
+    own = sentence.startswith(("No clear", "Lowest"))
+    return "Over all groups, " + (sentence[0].lower() + sentence[1:] if own else sentence)
+
+
+def _mostly_lost(rows: Sequence[Row]) -> list[str]:
+    """Policies whose numbers are those of a few lucky requests."""
+    names = dict.fromkeys(row["policy"] for row in rows if row["dropped"] > row["completed"])
+    verb = "drops" if len(names) == 1 else "drop"
+    return [f"{_and(list(names))} {verb} most requests: no such policy is a winner."] if names else []
 
 
 @dataclass(frozen=True)
@@ -116,7 +132,8 @@ def _verdict(result: Result, metric: str) -> _Verdict | None:
 
 def _is_tie(row: Row) -> bool:
     """Whether two policies did the same in every replication or batch."""
-    return bool(abs(row["difference"]) + row["difference_ci95"] <= 1e-9 * abs(row["mean"]))
+    half_width = 0.0 if math.isnan(row["difference_ci95"]) else row["difference_ci95"]
+    return bool(abs(row["difference"]) + half_width <= 1e-9 * abs(row["mean"]))
 
 
 def _and(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from simulator.analysis.comparison import DIFFERENCE_COLUMNS, difference_rows
 from simulator.analysis.csvtext import from_csv
 from simulator.analysis.metrics import SUMMARY_COLUMNS, RunFacts, summarise
 from simulator.errors import Problem, ResultError
+from simulator.units import human
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 FORMAT = "offload-sim result 1"
 #: files that every result folder holds beside the manifest
 DATA_FILES = ("requests.parquet", "summary.csv", "differences.csv")
+#: requests below which nobody takes the end of a run for its usual course
+_MANY = 10
 #: tables that figures are drawn from and that the requests do not hold, with their columns
 CURVE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -137,10 +140,26 @@ def build_result(
         "name": name,
         "scenario": scenario,
         "warmup_s": warmup_s,
-        "cautions": list(summary.cautions),
+        "cautions": [*summary.cautions, *([] if horizon_s is not None else _outlasting(table))],
     }
     differences = difference_rows(table, warmup_s=warmup_s, batches=batches)
     return Result(name, scenario, table, summary.rows, differences, full, curves)
+
+
+def _outlasting(table: pa.Table) -> list[str]:
+    """Policies whose last answer comes long after the last request, in a run that nothing ends before."""
+    shown = table.select(["policy", "finish_s", "arrival_s"]).unify_dictionaries()
+    ends = shown.group_by("policy").aggregate([("finish_s", "max"), ("arrival_s", "max"), ("policy", "count")])
+    said = []
+    for row in ends.to_pylist():
+        last_s, arrived_s = row["finish_s_max"], row["arrival_s_max"]
+        if row["policy_count"] >= _MANY and last_s is not None and last_s > 2 * arrived_s:
+            wait = human(last_s - arrived_s, "time")
+            text = (
+                f"{row['policy']}: without a horizon the run goes on for {wait} after the last request, and that time"
+            )
+            said.append(f"{text} counts in idle energy, throughput and utilisation: set a horizon")
+    return said
 
 
 def load_result(directory: str | Path) -> Result:

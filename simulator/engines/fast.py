@@ -59,6 +59,7 @@ _HELPERS = (
     lorawan.next_start_s,
     lorawan.start_frame,
     lorawan.note_frame,
+    lorawan.retransmit_timeout_s,
     lorawan.answer_airtime_s,
     lorawan.end_frame,
     lorawan.answer,

@@ -5,7 +5,7 @@ answer in these windows alone. A message is cut into frames of the payload that 
 for the receive windows of the one before and for a sub-band whose duty cycle has room (`simulator.physics.duty`), and
 takes one of that sub-band's channels at random. Two frames with one data rate on one channel that overlap collide
 (`simulator.physics.lora.survives`). Without confirmation a device does not know what is lost and goes on; with it, it
-repeats a frame and gives up after so many transmissions.
+repeats a frame after a pause of random length and gives up after so many transmissions.
 
 An answer that is ready too late for the windows, follows a frame that was lost, or is longer than a window takes, is
 asked for by an empty frame, in whose first window it comes; such frames queue with the messages of the device and are
@@ -43,6 +43,7 @@ from simulator.physics.lora import (
     MOST_TRANSMISSIONS,
     RECEIVE_DELAY1_S,
     RECEIVE_DELAY2_S,
+    RETRANSMIT_SPREAD_S,
     RETRANSMIT_TIMEOUT_S,
     adapted_rate,
     downlink_airtime_s,
@@ -262,11 +263,19 @@ def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> i
             radios.heard[device] = 0
     if lost and (confirmed or asks):
         radios.tries[device] += 1
-        radios.ready_s[device] += RETRANSMIT_TIMEOUT_S
+        radios.ready_s[device] += retransmit_timeout_s(plan.draws[device, radios.sent[device] % plan.draws.shape[1]])
         return GAVE_UP if radios.tries[device] >= MOST_TRANSMISSIONS else MORE
     radios.tries[device] = 0
     radios.left_bytes[device] = max(radios.left_bytes[device] - radios.size[device], 0.0)
     return MORE if radios.left_bytes[device] > 0 else DONE
+
+
+def retransmit_timeout_s(draw: int) -> float:
+    """Pause before a frame is sent again: 1 to 3 s, so that two devices that have collided do not meet again.
+
+    The upper bits of a draw, whose lower ones choose the channel.
+    """
+    return RETRANSMIT_TIMEOUT_S + RETRANSMIT_SPREAD_S * ((draw >> 31) % 1048576 / 524288 - 1.0)
 
 
 def answer_airtime_s(plan: Any, group: int, rate: int, size_bytes: int) -> float:

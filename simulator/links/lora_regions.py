@@ -2,7 +2,8 @@
 
 Source: LoRaWAN RP002-1.0.1 Regional Parameters, sections 2.5 (EU863-870) and 2.6 (US902-928); the sub-bands of Europe
 and their duty cycles as in Lora-net/LoRaMac-node@dcbcfb32 RegionEU868.c. Uplink data rates are those of 125 kHz; left
-out are SF7 at 250 kHz and FSK (EU868 DR6 and DR7), SF8 at 500 kHz (US915 DR4) and what repeaters need.
+out are SF7 at 250 kHz and FSK (EU868 DR6 and DR7), SF8 at 500 kHz (US915 DR4), what repeaters need, and the rule of the
+FCC that a channel is used for at most 400 ms in 20 s (a frame alone keeps to it).
 
 A sensitivity is that of a gateway with an SX1301 at 125 kHz (signetlabdei/lorawan@82ea58a9). The time that a receiver
 listens in a window without an answer was measured at 125 kHz (GillesC/LoRaEnergySim@f854462c); at 500 kHz it is

@@ -19,6 +19,7 @@ from simulator.errors import Problem, TraceError
 from simulator.links.base import LinkKind
 from simulator.physics.link import Channel
 from simulator.scenario.references import TraceReference
+from simulator.units import SENSIBLE
 
 _COLUMNS = ("time_s", "rate_bps")
 _SHOWN = 5
@@ -106,6 +107,7 @@ def _parse(rows: list[tuple[int, str]], file: str) -> tuple[list[float], list[fl
 
 def _judge(times: list[float], rates: list[float], numbers: list[int], file: str) -> list[Problem]:
     problems = []
+    least_bps, most_bps = SENSIBLE["bit rate"]
     if not times:
         return [Problem("has a header but no rows", "give at least one row: seconds,bits per second", file=file)]
     for k, (time, rate) in enumerate(zip(times, rates, strict=True)):
@@ -114,6 +116,16 @@ def _judge(times: list[float], rates: list[float], numbers: list[int], file: str
                 Problem(
                     f"{time!r},{rate!r} is not finite",
                     "an outage is written as rate 0",
+                    file=file,
+                    line=numbers[k],
+                    column=1,
+                )
+            )
+        elif abs(time) > SENSIBLE["time"][1] or (rate > 0 and not least_bps <= rate <= most_bps):
+            problems.append(
+                Problem(
+                    f"{time!r} s, {rate!r} bit/s is out of all proportion",
+                    f"rates between {least_bps:g} and {most_bps:g} bit/s, or 0",
                     file=file,
                     line=numbers[k],
                     column=1,

@@ -31,8 +31,9 @@ CAPTURE_DB = 6.0
 #: receive windows open this long after the end of an uplink frame (LoRaWAN 1.0.2, class A)
 RECEIVE_DELAY1_S = 1.0
 RECEIVE_DELAY2_S = 2.0
-#: pause before a confirmed frame without an answer is sent again, and how often it is sent at most
+#: pause before a confirmed frame without an answer is sent again, give or take, and how often it is sent at most
 RETRANSMIT_TIMEOUT_S = 2.0
+RETRANSMIT_SPREAD_S = 1.0
 MOST_TRANSMISSIONS = 8
 #: frames that a network wants to have received before it changes a data rate, the margin that it keeps, and the margin
 #: that one step of the data rate takes: Semtech's recommended algorithm of 2016 as in The Things Network's server

@@ -115,6 +115,9 @@ def _rest(
     awaited_s = elsewhere_s - after_s
     quiet_s = np.maximum((np.inf if rate is None else 1 / rate) - up_s - awaited_s - down_s, 0.0)
     before, between = (np.searchsorted(radio.tail_ends_s, pause_s, side="right") for pause_s in (quiet_s, awaited_s))
+    # the promotion itself shortens the pause, so that the radio may not have fallen asleep that far
+    less_s = np.maximum(quiet_s - radio.wake_delays_s[before], 0.0)
+    before = np.searchsorted(radio.tail_ends_s, less_s, side="right")
     waking_up_s = np.where(sends, radio.wake_delays_s[before], 0.0)
     waking_down_s = np.where(answered, radio.wake_delays_s[between], 0.0)
     waking_j = waking_up_s * radio.wake_powers_w[before] + waking_down_s * radio.wake_powers_w[between]

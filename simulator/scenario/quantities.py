@@ -16,7 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from simulator.errors import UnitError
-from simulator.units import EXAMPLES, UNITS, exact, parse
+from simulator.units import EXAMPLES, SENSIBLE, UNITS, exact, parse
 
 _SIGN, _NO_SIGN = r"[+-]?", r"\+?"
 _NUMBER = r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
@@ -60,6 +60,11 @@ class Quantity:
                 "message": f'"{text}" must be {self.bound}',
                 "hint": f'write a {self.dimension} like "{EXAMPLES[self.dimension]}"',
             }
+            raise PydanticCustomError("quantity", "{message}", context)
+        least, most = SENSIBLE[self.dimension]
+        if value != 0 and not least <= abs(value) <= most:
+            limits = f"{exact(least, self.dimension)} and {exact(most, self.dimension)}"
+            context = {"message": f'"{text}" is out of all proportion', "hint": f"write a value between {limits}"}
             raise PydanticCustomError("quantity", "{message}", context)
         return value
 

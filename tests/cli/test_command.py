@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from simulator import paths, registry
 from simulator.cli import KINDS, WRONG, cli
+from simulator.links.generator import load_markov
 
 VERBS = ("run", "check", "explain", "profile", "list", "show", "schema", "plot", "trace", "sweep", "optimise")
 
@@ -131,6 +132,15 @@ def test_list_names_everything_built_in(kind: str) -> None:
     names += paths.names("generator") if kind == "traces" else []
     shown = [line.split()[0] for line in done.stdout.splitlines()[1:]]
     assert shown == names
+
+
+def test_the_outage_of_a_generator_is_that_of_its_measurement() -> None:
+    """A state may be an outage although its highest rate is not 0."""
+    rows = {
+        line.split()[0]: line.rstrip() for line in offload_sim("list", "traces").stdout.splitlines() if "drawn" in line
+    }
+    for name in paths.names("generator"):
+        assert rows[name].endswith(f"{load_markov(name).fitted_to.outage:.1%}")
 
 
 @pytest.mark.parametrize(

@@ -232,10 +232,11 @@ def test_who_is_out_of_range_sends_in_vain(tmp_path: Path) -> None:
 
 
 def test_a_confirmed_frame_is_given_up_after_eight_times(tmp_path: Path) -> None:
-    """US915: 0.370688 s, 2 s, a window of 47 ms and a pause of 2 s: starts 4.417688 s apart, seven times."""
+    """US915: 0.370688 s, 2 s, a window of 47 ms and a pause of 1 to 3 s: starts 3.4 to 5.4 s apart, seven times."""
     gone = row(world(tmp_path, 3 * 11, region="US915", distance="40 km", confirmed=True))
     assert (gone["status"], gone["reason"], gone["frames"]) == ("dropped", "lost on the uplink", 8)
-    assert gone["uplink_service_s"] == pytest.approx(7 * 4.417688 + 0.370688, abs=NANO)
+    assert 7 * 3.417688 < gone["uplink_service_s"] - 0.370688 < 7 * 5.417688
+    assert gone["uplink_service_s"] - 0.370688 != pytest.approx(7 * 4.417688, abs=1e-3)  # not always the same pause
 
 
 def test_a_picture_takes_two_hours(tmp_path: Path) -> None:

@@ -132,7 +132,8 @@ def closes_s(plan: Plan, frames: Frames, k: int) -> float:
     first, second = frames.log.first_s[k], frames.log.second_s[k]
     if frames.log.lost[k]:
         assert (first, second) == (lora.window_s[group, rate], lora.second_window_s[group])
-        return float(end + 2.0 + second + (2.0 if lora.confirmed[group] or frames.log.bytes[k] == 0 else 0.0))
+        again = lora.confirmed[group] or frames.log.bytes[k] == 0
+        return float(end + 2.0 + second + (pause_s(plan, frames, k) if again else 0.0))
     if second == 0:
         assert any(
             first == answer_s(lora, group, rate, size) for size in range(lora.answer_most_bytes[group, rate] + 1)
@@ -142,6 +143,15 @@ def closes_s(plan: Plan, frames: Frames, k: int) -> float:
     answers = (second_answer_s(lora, group, size) for size in range(1, lora.second_most_bytes[group] + 1))
     assert second == lora.second_window_s[group] or second in answers
     return float(end + 2.0 + second)
+
+
+def pause_s(plan: Plan, frames: Frames, k: int) -> float:
+    """1 to 3 s before a frame is sent again, from the upper bits of the draw that chooses the next channel."""
+    assert plan.lora is not None
+    device = frames.log.device[k]
+    sent = int((frames.of(device) <= k).sum())
+    bits = int(plan.lora.draws[device, sent % plan.lora.draws.shape[1]]) >> 31
+    return 1.0 + 2.0 * (bits % 2**20) / 2**20
 
 
 def answer_s(lora: LoraPlan, group: int, rate: int, size: int) -> float:

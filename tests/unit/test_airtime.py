@@ -10,6 +10,7 @@ from worlds import card, chain, scenario
 
 import simulator
 from simulator.analysis.airtime import cell_sentences, frame_sentences
+from simulator.analysis.report import sentences
 
 
 def world(folder: Path, input_bytes: int, **changes: Any) -> dict[str, Any]:
@@ -59,3 +60,25 @@ def test_the_fill_of_a_cell_is_airtime_over_time(tmp_path: Path, horizon: str | 
     result = simulator.run(document)
     share = 2 * 0.75 / 20 if horizon else 3 * 0.75 / result.requests["finish_s"].max()
     assert cell_sentences(result) == [f"Cell hall, edge uint8: {100 * share:.2g} % of the airtime is used."]
+
+
+def test_a_run_that_outlasts_its_requests_says_so(tmp_path: Path) -> None:
+    """Twenty pictures in two hours take forty: idle energy and utilisation are then those of the queue."""
+    link = {"uplink": {"region": "EU868", "distance": "1 km"}}
+    workload = {"arrivals": "periodic", "rate": "10 /h", "requests": 20}
+    document = world(tmp_path, 44770, link=link, workload=workload)
+    (caution,) = [text for text in simulator.run(document).manifest["cautions"] if "horizon" in text]
+    assert caution.startswith("edge uint8: without a horizon the run goes on for 39.")
+    ended = simulator.run(document | {"horizon": "3 h"}).manifest["cautions"]
+    assert not [text for text in ended if "horizon" in text]
+
+
+def test_a_policy_that_loses_most_requests_is_no_winner(tmp_path: Path) -> None:
+    """A hundred frames of which one in twenty is lost for good: six requests in a thousand come through."""
+    losses = {"share": 0.05, "retransmit": False}
+    link = link_of(None, "100 Mbit/s")
+    link["uplink"]["losses"] = losses
+    document = world(tmp_path, 150_000, link=link)
+    document["workload"] = {"arrivals": "periodic", "rate": "1 /s", "requests": 500}
+    said = sentences(simulator.run(document))
+    assert "edge uint8 drops most requests: no such policy is a winner." in said

@@ -187,7 +187,7 @@ def with_losses(losses: Any, **changes: Any) -> dict[str, Any]:
         ({"good_to_bad": 0.1, "bad_to_good": 0.1, "loss_good": 1}, ["loss_good"], "less than 1"),
         ({}, [], "losses without an amount"),
         ({"share": 0.1, "frame": "0 B"}, ["frame"], "must be more than zero"),
-        ({"share": 0.1, "frame": "1e-9 B"}, ["frame"], "at least one byte"),
+        ({"share": 0.1, "frame": "0.01 B"}, ["frame"], "at least one byte"),
         ({"share": 0.1, "frame": "-5 B"}, ["frame"], "must be more than zero"),
         ({"share": 0.1, "resend": True}, ["resend"], "unknown field"),
         (0.1, [], "is not a mapping"),
