@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simulator.errors import Problem, TraceError
 from simulator.links.generator import MarkovGenerator, RateState, RateStatistics
 from simulator.links.importers.model import Floats, RateSeries
-from simulator.units import exact
+from simulator.units import SENSIBLE, exact
 
 #: below this a link counts as out
 OUTAGE_BPS = 10e3
@@ -189,4 +189,5 @@ def rounded(value: float | np.floating) -> float:
 
 
 def _rate(value: float | np.floating) -> str:
-    return exact(rounded(value), "bit rate")
+    # what nobody could measure is an outage
+    return exact(rounded(value) if value >= SENSIBLE["bit rate"][0] else 0.0, "bit rate")

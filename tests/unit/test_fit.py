@@ -55,6 +55,13 @@ def test_shares_times_means_are_the_mean_of_the_measurement(rates: list[float]) 
     assert fitted.fitted_to.mean == pytest.approx(np.mean(rates) * 1e6, rel=1e-4, abs=1)
 
 
+def test_a_rate_that_nobody_could_measure_is_an_outage() -> None:
+    """1e-150 bit/s stands for 0, which a generator file can hold."""
+    fitted = fit_markov(series([1e-156] * 60 + [1.0] * 60), ORIGIN)
+    assert min(state.highest for state in fitted.states) == 0
+    assert sum(state.share * state.mean for state in fitted.states) == pytest.approx(5e5)
+
+
 def test_outages_are_states_of_their_own() -> None:
     """Below 10 kbit/s; never in one state with a rate above."""
     fitted = fit_markov(series([0.0, 0.009, 5.0, 6.0] * 30), ORIGIN)
