@@ -1,13 +1,14 @@
 """Device and server cards: how fast a processor computes, how much it can hold, what it draws.
 
 A card names its compute model (`roofline`, `measured`, or one added by a plugin); this module adds memory, power and
-the way of reading it from ``profiles/devices``. Memory taken by an operating system, a runtime or workspaces of a
-convolution is not subtracted. How a server queues is the scenario's business.
+the way of reading it from ``profiles/devices``. What layers need is counted in `simulator.profiling.liveness`; memory
+taken by an operating system, a runtime or workspaces of a convolution is not subtracted. How a server queues is the
+scenario's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
@@ -17,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from simulator import paths
 from simulator.devices.batching import BatchCurve
-from simulator.devices.roofline import PROFILE_ELEMENT_BYTES
 from simulator.devices.sourced import Sourced, read_card
 from simulator.profiling.model import ModelProfile
 from simulator.scenario.kinds import Registered
@@ -111,16 +111,17 @@ class Card(BaseModel):
         compute: ComputeModel = self.compute
         return compute.layer_times_s(profile, self.element_bytes)
 
-    def misfit(self, profile: ModelProfile, layers: Sequence[int]) -> str | None:
-        """Why these layers of a profile do not fit into memory; None if they do.
+    def misfit(self, name: str, weights: float, activations: float) -> str | None:
+        """Why layers do not fit into memory; None if they do.
 
-        Needed are all their weights and the largest input plus output of one layer, at the precision of the card.
+        Parameters
+        ----------
+        name : str
+            Name of the profile that they belong to.
+        weights, activations : float
+            Bytes that they need at the precision of the card (`simulator.profiling.liveness.MemoryNeeds`).
         """
-        scale = self.element_bytes / PROFILE_ELEMENT_BYTES
-        chosen = [profile.graph[index] for index in layers]
-        weights = scale * sum(layer.param_bytes for layer in chosen)
-        activations = scale * max((layer.input_bytes + layer.output_bytes for layer in chosen), default=0)
-        who = f"{profile.name} on {self.name}"
+        who = f"{name} on {self.name}"
         if self.storage is not None:
             if weights > self.storage.value:
                 return (

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from simulator.devices.card import Card
 from simulator.devices.latencies import Latency
 from simulator.devices.roofline import (
-    PROFILE_ELEMENT_BYTES,
     RooflineCompute,
     layer_channels,
     layer_runs,
@@ -27,6 +26,7 @@ from simulator.devices.roofline import (
 )
 from simulator.errors import CardError, Problem
 from simulator.physics.compute import layer_times_s, narrowed_rate
+from simulator.profiling.graph import size_at
 from simulator.profiling.model import ModelProfile
 
 Floats = NDArray[np.float64]
@@ -52,6 +52,7 @@ class Work:
 
     macs: Floats
     moved_bytes: Floats
+    integer_bytes: Floats
     channels: Floats
     kind: NDArray[np.int64]
 
@@ -79,10 +80,10 @@ class Numbers:
 def work_of(profile: ModelProfile) -> Work:
     """Work of a profile; kinds without a rate of their own count as `pointwise_conv`, a matrix product."""
     runs = layer_runs(profile)
-    macs, moved = layer_work(profile)
+    macs, moved, integers = layer_work(profile)
     names = [layer.kind if layer.kind in FITTED_KINDS else "pointwise_conv" for layer in profile.graph]
     kind = np.array([FITTED_KINDS.index(name) for name in names])
-    return Work(macs[runs], moved[runs], layer_channels(profile)[runs], kind[runs])
+    return Work(macs[runs], moved[runs], integers[runs], layer_channels(profile)[runs], kind[runs])
 
 
 def hardware_of(card: Card) -> Hardware:
@@ -107,7 +108,7 @@ def predict_s(unknown: Floats, hardware: Hardware, work: Work) -> float:
     rates = narrowed_rate(hardware.macs_per_s * numbers[:3][work.kind], work.channels, float(numbers[5]))
     times_s = layer_times_s(
         work.macs,
-        work.moved_bytes * (hardware.element_bytes / PROFILE_ELEMENT_BYTES),
+        size_at(hardware.element_bytes, work.moved_bytes, work.integer_bytes),
         rates,
         np.ones(work.macs.size, dtype=np.bool_),
         float(hardware.bytes_per_s * numbers[3]),

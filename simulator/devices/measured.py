@@ -42,7 +42,7 @@ class MeasuredCompute(BaseModel):
         if profile.name != self.model:
             message = f'measured times of "{self.model}" say nothing about "{profile.name}"'
             raise CardError(Problem(message, "use a roofline card for other models", ("compute", "model")))
-        macs, moved = layer_work(profile)
+        macs, moved, _ = layer_work(profile)
         owner = [
             self._row_of(layer.name) if runs else None
             for layer, runs in zip(profile.graph, layer_runs(profile), strict=True)

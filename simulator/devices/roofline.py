@@ -22,12 +22,9 @@ from pydantic_core import PydanticCustomError
 from simulator.devices.sourced import Sourced
 from simulator.errors import did_you_mean
 from simulator.physics.compute import layer_times_s, narrowed_rate
-from simulator.profiling.graph import INPUT, KINDS
+from simulator.profiling.graph import INPUT, KINDS, size_at
 from simulator.profiling.model import ModelProfile
 from simulator.scenario.quantities import Bandwidth, Duration, MacRate
-
-#: profiles describe their tensors in float32
-PROFILE_ELEMENT_BYTES = 4
 
 #: kinds whose rate falls with few channels; for the others the kind says enough
 NARROWED = ("conv", "pointwise_conv")
@@ -38,22 +35,26 @@ def layer_runs(profile: ModelProfile) -> NDArray[np.bool_]:
     return np.array([layer.fused_into is None and layer.kind != "reshape" for layer in profile.graph], dtype=np.bool_)
 
 
-def layer_work(profile: ModelProfile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """MACs and moved bytes (inputs, parameters, output; float32) of every layer; two arrays of shape (n,).
+def layer_work(profile: ModelProfile) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """MACs, moved bytes (inputs, parameters, output), and integers among these, of every layer; arrays of shape (n,).
 
-    An embedding reads only the rows it looks up, which are as large as its output, not its whole table.
+    Bytes are those of float32. An embedding reads only the rows it looks up, which are as large as its output, not its
+    whole table.
     """
-    macs = np.array([layer.macs for layer in profile.graph], dtype=np.float64)
+    graph = profile.graph
+    macs = np.array([layer.macs for layer in graph], dtype=np.float64)
     moved = np.array(
         [
             layer.input_bytes
             + layer.output_bytes
             + (layer.output_bytes if layer.kind == "embedding" else layer.param_bytes)
-            for layer in profile.graph
+            for layer in graph
         ],
         dtype=np.float64,
     )
-    return macs, moved
+    integers = [layer.integer_bytes for layer in graph] + [profile.input_integer_bytes]  # the last one is INPUT's
+    read = [sum(integers[source] for source in set(layer.inputs)) for layer in graph]
+    return macs, moved, np.array(integers[:-1], dtype=np.float64) + np.array(read, dtype=np.float64)
 
 
 def layer_channels(profile: ModelProfile) -> NDArray[np.float64]:
@@ -115,12 +116,12 @@ class RooflineCompute(BaseModel):
 
     def layer_times_s(self, profile: ModelProfile, element_bytes: int) -> NDArray[np.float64]:
         """Time of every layer of a profile in seconds, tensors stored with ``element_bytes`` each; shape (n,)."""
-        macs, moved = layer_work(profile)
+        macs, moved, integers = layer_work(profile)
         half = 0.0 if self.half_rate_channels is None else self.half_rate_channels.value
         wide = np.array([self.rate_of(layer.kind).value for layer in profile.graph], dtype=np.float64)
         return layer_times_s(
             macs,
-            moved * (element_bytes / PROFILE_ELEMENT_BYTES),
+            size_at(element_bytes, moved, integers),
             narrowed_rate(wide, layer_channels(profile), half),
             layer_runs(profile),
             self.bandwidth.value,

@@ -7,15 +7,16 @@ feeds it, and costs its time whether or not the sample leaves there. Compressing
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.devices.card import Card
-from simulator.devices.roofline import PROFILE_ELEMENT_BYTES
 from simulator.plan.system import Group
-from simulator.profiling.graph import Exit
+from simulator.profiling.graph import Exit, size_at
+from simulator.profiling.liveness import MemoryNeeds, execution_order
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.partition import CutPoint
 
@@ -115,7 +116,7 @@ def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_
         exits=tuple(way.name for way in ways),
         on_device=on_device,
         offloaded=offloaded,
-        misfit=tuple(_misfit(cut, group, server) for cut in cuts),
+        misfit=tuple(_misfits(group, server, exits)),
         **tables,
     )
 
@@ -137,13 +138,19 @@ class _Times:
 def _bytes_crossing(cut: CutPoint, group: Group, encoding: str) -> float:
     if cut.layers == 0:
         return group.profile.encodings[encoding].size_bytes
-    return cut.bytes * group.card.element_bytes / PROFILE_ELEMENT_BYTES
+    return size_at(group.card.element_bytes, float(cut.bytes), float(cut.integer_bytes))
 
 
-def _misfit(cut: CutPoint, group: Group, server: Card) -> str:
-    trunk = group.profile.trunk
-    on_device = group.card.misfit(group.profile, trunk[: cut.layers])
-    if on_device:
-        return f"{group.card.name}: {on_device}"
-    on_server = server.misfit(group.profile, trunk[cut.layers :])
-    return f"{server.name}: {on_server}" if on_server else ""
+def _misfits(group: Group, server: Card, exits: tuple[Exit, ...]) -> Iterator[str]:
+    """For each cut, why either side cannot hold its layers; empty when both can."""
+    profile, device = group.profile, group.card
+    order, ends = execution_order(profile, exits)
+    here, there = (MemoryNeeds(profile, order, card.element_bytes) for card in (device, server))
+    for cut in profile.cut_points:
+        place = ends[cut.layers]
+        reason = device.misfit(profile.name, *here.before(place))
+        if reason is not None:
+            yield f"{device.name}: {reason}"
+        else:
+            reason = server.misfit(profile.name, *there.after(place))
+            yield "" if reason is None else f"{server.name}: {reason}"

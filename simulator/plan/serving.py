@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.system import System
+from simulator.profiling.liveness import MemoryNeeds
 
 #: a queue limit that no run reaches
 UNLIMITED = 1 << 60
@@ -66,7 +67,9 @@ def make_serving(system: System) -> ServingPlan:
     elif spec.max_batch > 1 and server.batching is not None:
         factor = server.batching.factor(spec.max_batch)
     for group in system.groups if spec.when_full == "local" else ():
-        reason = group.card.misfit(group.profile, group.profile.trunk)
+        trunk = group.profile.trunk
+        needs = MemoryNeeds(group.profile, trunk, group.card.element_bytes).before(len(trunk))
+        reason = group.card.misfit(group.profile.name, *needs)
         if reason is not None:
             hint = "write when_full: drop, or take another model or device"
             problems.append(Problem(f"nothing can be finished on the device: {reason}", hint, ("serving", "when_full")))

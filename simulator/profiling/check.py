@@ -103,6 +103,10 @@ def _sizes(profile: ModelProfile) -> Iterator[Problem]:
         if read != layer.input_bytes:
             message = f'layer {index} "{layer.name}" reads {read} bytes, not {layer.input_bytes}'
             yield Problem(message, _AGAIN, ("graph", index, "input_bytes"))
+        if layer.integer_bytes > layer.output_bytes:
+            message = f'layer {index} "{layer.name}" makes {layer.integer_bytes} bytes of integers'
+            message += f" among {layer.output_bytes}"
+            yield Problem(message, _AGAIN, ("graph", index, "integer_bytes"))
         if not layer.params <= layer.param_bytes <= 16 * layer.params:
             message = f'layer {index} "{layer.name}" has {layer.params} parameters in {layer.param_bytes} bytes'
             yield Problem(message, _AGAIN, ("graph", index, "param_bytes"))

@@ -19,6 +19,8 @@ FORMAT = 1
 
 #: columns of a layer's row, in the order of the fields of `Layer`
 COLUMNS = tuple(Layer.__dataclass_fields__)
+#: a profile in which this column is 0 throughout leaves it out
+_LAST = "integer_bytes"
 
 Path = tuple[str | int, ...]
 Reader = Callable[[Any, Path, list[Problem]], Any]
@@ -28,8 +30,9 @@ def encode(header: Mapping[str, Any], graph: Sequence[Layer]) -> str:
     """Text of a profile: ``header`` key by key, then the layers, one per line."""
     lines = [f'"format": {FORMAT}']
     lines += [f"{json.dumps(key)}: {_dump(value)}" for key, value in header.items()]
-    lines.append(f'"columns": {_dump(COLUMNS)}')
-    rows = ",\n".join(_dump([getattr(layer, column) for column in COLUMNS]) for layer in graph)
+    columns = COLUMNS if any(layer.integer_bytes for layer in graph) else COLUMNS[: COLUMNS.index(_LAST)]
+    lines.append(f'"columns": {_dump(columns)}')
+    rows = ",\n".join(_dump([getattr(layer, column) for column in columns]) for layer in graph)
     lines.append(f'"graph": [\n{rows}\n]')
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -56,15 +59,15 @@ def decode(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
     if version != FORMAT:
         problems.append(Problem(f"format {version!r} is not known", f"this version reads format {FORMAT}", ("format",)))
     columns = document.pop("columns", None)
-    if columns != list(COLUMNS):
-        hint = "expected " + ", ".join(COLUMNS)
+    if columns not in (list(COLUMNS), list(COLUMNS[: COLUMNS.index(_LAST)])):
+        hint = f"expected {', '.join(COLUMNS)}; {_LAST} may be left out"
         problems.append(Problem(f"columns are {_short(columns)}", hint, ("columns",)))
     if problems:
         return {}, problems
     unknown = [key for key in document if key not in _HEADER]
     problems += [Problem(f'unknown key "{key}"', did_you_mean(key, list(_HEADER)), (key,)) for key in unknown]
     fields: dict[str, Any] = {}
-    for key, reader in _HEADER.items():
+    for key, reader in (_HEADER | {"graph": _list(_row(columns))}).items():
         if key in document:
             fields[key] = reader(document[key], (key,), problems)
         elif key not in _OPTIONAL:
@@ -177,12 +180,17 @@ def _record(cls: type, readers: Mapping[str, Reader]) -> Reader:
     return read
 
 
-def _row(value: Any, path: Path, problems: list[Problem]) -> Layer | None:
-    if not isinstance(value, list) or len(value) != len(COLUMNS):
-        _wrong(value, f"a row of {len(COLUMNS)} values", path, problems)
-        return None
-    cells = zip(_LAYER.items(), value, strict=True)
-    return Layer(**{column: reader(cell, (*path, column), problems) for (column, reader), cell in cells})
+def _row(columns: Sequence[str]) -> Reader:
+    """Reader of a layer whose values stand in the order of these columns."""
+
+    def read(value: Any, path: Path, problems: list[Problem]) -> Layer | None:
+        if not isinstance(value, list) or len(value) != len(columns):
+            _wrong(value, f"a row of {len(columns)} values", path, problems)
+            return None
+        cells = zip(columns, value, strict=True)
+        return Layer(**{column: _LAYER[column](cell, (*path, column), problems) for column, cell in cells})
+
+    return read
 
 
 def _source_index(value: Any, path: Path, problems: list[Problem]) -> int:
@@ -205,6 +213,7 @@ _LAYER: Mapping[str, Reader] = {
     "output_shape": _list(_count),
     "output_bytes": _count,
     "fused_into": _or_none(_count),
+    "integer_bytes": _count,
 }
 _EXIT: Mapping[str, Reader] = {"name": _text, "after": _count, "layers": _list(_count), "output_bytes": _count}
 _ENCODING: Mapping[str, Reader] = {"size_bytes": _size, "source": _text, "estimated": _flag}
@@ -214,7 +223,7 @@ _LOSS_EFFECT: Mapping[str, Reader] = {
     "source": _text,
     "estimated": _flag,
 }
-_HEADER: Mapping[str, Reader] = {
+_HEADER: dict[str, Reader] = {
     "name": _text,
     "source": _text,
     "input_shape": _list(_extent),
@@ -230,7 +239,7 @@ _HEADER: Mapping[str, Reader] = {
     "uncounted": _list(_text),
     "versions": _mapping(_text),
     "loss_effect": _record(LossEffect, _LOSS_EFFECT),
-    "graph": _list(_row),
+    "graph": _list(_row(COLUMNS)),
 }
 #: keys that a profile without the thing leaves out
 _OPTIONAL = ("loss_effect",)

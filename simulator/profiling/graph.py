@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 #: what a layer does, as far as its speed on a device depends on it
 KINDS: tuple[str, ...] = (
@@ -40,6 +44,41 @@ ELEMENT_BYTES: Mapping[str, int] = MappingProxyType(
 #: index that stands for the model input among the inputs of a layer
 INPUT = -1
 
+#: bytes of one floating-point number of a profile's tensors
+PROFILE_ELEMENT_BYTES = 4
+
+#: element types that keep their size at every precision
+_INTEGERS = ("int64", "int32", "uint8", "int8", "bool")
+
+Sizes = TypeVar("Sizes", float, NDArray[np.float64])
+
+
+def is_integer(dtype: str) -> bool:
+    """Whether elements of this type, a key of `ELEMENT_BYTES`, keep their size at every precision."""
+    return dtype in _INTEGERS
+
+
+def size_at(element_bytes: int, size_bytes: Sizes, integer_bytes: Sizes) -> Sizes:
+    """Size of a tensor whose floating-point numbers are stored with ``element_bytes`` each.
+
+    Parameters
+    ----------
+    element_bytes : int
+        Bytes of a floating-point number at the wanted precision.
+    size_bytes : float or array
+        Size as the profile states it.
+    integer_bytes : float or array
+        The part of it that no precision changes: integers and logical values.
+
+    Examples
+    --------
+    A bottleneck of 2523 values of one byte stays as it is on a processor of half precision:
+
+    >>> size_at(2, 2523.0, 2523.0), size_at(2, 2523.0, 0.0)
+    (2523.0, 1261.5)
+    """
+    return integer_bytes + (size_bytes - integer_bytes) * (element_bytes / PROFILE_ELEMENT_BYTES)
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -66,6 +105,9 @@ class Layer:
         Shape of the (first) output, batch included.
     fused_into : int or None
         Index of the layer that an inference runtime computes this one together with.
+    integer_bytes : int
+        The part of ``output_bytes`` that is no floating-point number: indices, quantised and logical values. No
+        precision of a processor changes its size.
     """
 
     name: str
@@ -79,6 +121,7 @@ class Layer:
     output_shape: tuple[int, ...]
     output_bytes: int
     fused_into: int | None = None
+    integer_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from simulator import paths
 from simulator.errors import Problem, ProfileError
 from simulator.profiling.check import contradictions
 from simulator.profiling.fileformat import decode, encode
-from simulator.profiling.graph import ELEMENT_BYTES, INPUT, KINDS, Encoding, Exit, Layer, LossEffect
+from simulator.profiling.graph import ELEMENT_BYTES, INPUT, KINDS, Encoding, Exit, Layer, LossEffect, is_integer
 from simulator.profiling.partition import CutPoint, cut_points
 
 if TYPE_CHECKING:
@@ -93,6 +93,11 @@ class ModelProfile:
     def input_bytes(self) -> int:
         """Size of the input tensor as the model reads it."""
         return math.prod(self.input_shape) * ELEMENT_BYTES[self.input_dtype]
+
+    @property
+    def input_integer_bytes(self) -> int:
+        """The part of `input_bytes` that no precision of a processor changes: all of it or nothing."""
+        return self.input_bytes if is_integer(self.input_dtype) else 0
 
     @cached_property
     def trunk(self) -> tuple[int, ...]:

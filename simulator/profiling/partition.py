@@ -38,6 +38,8 @@ class CutPoint:
         Size of the tensors that cross, each counted once; the unencoded input for ``input``, 0 for ``output``.
     tensors : int
         Number of tensors that cross.
+    integer_bytes : int
+        The part of ``bytes`` that keeps its size at every precision.
     """
 
     index: int
@@ -47,6 +49,7 @@ class CutPoint:
     macs_after: int
     bytes: int
     tensors: int
+    integer_bytes: int
 
 
 def cut_points(profile: ModelProfile) -> tuple[CutPoint, ...]:
@@ -57,6 +60,8 @@ def cut_points(profile: ModelProfile) -> tuple[CutPoint, ...]:
     closed = _inside_fusion(profile, position)
     parents = {index: graph[index].inputs[0] for index in trunk if is_alias(graph[index].kind, graph[index].inputs)}
     sizes = {index: graph[index].output_bytes for index in trunk} | {INPUT: profile.input_bytes}
+    integers = {index: graph[index].integer_bytes for index in trunk} | {INPUT: profile.input_integer_bytes}
+    has_integers = any(integers.values())
 
     cuts: list[CutPoint] = []
     live = {INPUT}
@@ -73,8 +78,9 @@ def cut_points(profile: ModelProfile) -> tuple[CutPoint, ...]:
         if closed[place]:
             continue
         crossing, tensors = _crossing(live, parents, sizes)
+        integer_bytes = _crossing(live, parents, integers)[0] if has_integers else 0
         label = "output" if place == len(trunk) else name
-        cuts.append(CutPoint(len(cuts), label, place, before, profile.macs - before, crossing, tensors))
+        cuts.append(CutPoint(len(cuts), label, place, before, profile.macs - before, crossing, tensors, integer_bytes))
     return tuple(cuts)
 
 

@@ -112,6 +112,26 @@ def test_what_crosses_is_held_in_the_numbers_of_the_device(tmp_path: Path, preci
     assert table.bytes_up.tolist() == [[1000, 1000], [0, size_bytes], [0, 0]]
 
 
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_integers_cross_as_they_are(tmp_path: Path, precision: str) -> None:
+    """A bottleneck of 3 x 29 x 29 bytes (head network distillation) is 2523 bytes for every processor."""
+    model = chain(tmp_path, {"head": 2523, "tail": 40}, input_bytes=4000)
+    stated = json.loads(Path(model).read_text())
+    stated["columns"].append("integer_bytes")
+    for row, integers in zip(stated["graph"], (2523, 0), strict=True):
+        row.append(integers)
+    Path(model).write_text(json.dumps(stated))
+    device = card(tmp_path, "device", "device", {"head": "1 ms", "tail": "1 ms"})
+    narrow = json.loads(Path(device).read_text()) | {"precision": precision}
+    Path(device).write_text(json.dumps(narrow))
+    server = card(tmp_path, "server", "server", {"head": "1 ms", "tail": "1 ms"})
+    policies = [{"kind": "split", "at": "head"}]
+    _, plans = prepare(load_scenario(scenario(model, device, server, policies=policies)))
+    choice = plans[0].choices[0]
+    assert choice.table.cuts[choice.cut].name == "head"
+    assert choice.table.bytes_up[choice.cut].tolist() == [2523]
+
+
 def test_a_memory_tells_result_sizes_apart(tmp_path: Path) -> None:
     """Points of one sweep share tables, but for what differs between them."""
     memory = Memory()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from layers_by_hand import layer, profile
 
 from simulator.devices.card import Card, load_card
 from simulator.errors import CardError, NotFoundError
-from simulator.profiling.model import load_profile
+from simulator.profiling.liveness import MemoryNeeds
+from simulator.profiling.model import ModelProfile, load_profile
 
 GOOD = """\
 name: mine
@@ -106,10 +109,16 @@ def test_unknown_card_names_its_nearest() -> None:
         load_card("raspbery-pi-4")
 
 
+def needs_of(model: ModelProfile, layers: Sequence[int], card: Card) -> tuple[float, float]:
+    """Weights and activations of some layers that run one after the other."""
+    return MemoryNeeds(model, layers, card.element_bytes).before(len(layers))
+
+
 def test_vgg16_does_not_fit_a_microcontroller() -> None:
     """138 M weights of one byte exceed 2 MB of flash; the message says both numbers."""
     vgg = load_profile("vgg16")
-    reason = load_card("stm32l4r5").misfit(vgg, vgg.trunk)
+    card = load_card("stm32l4r5")
+    reason = card.misfit(vgg.name, *needs_of(vgg, vgg.trunk, card))
     assert reason is not None
     assert "138 MB of int8 weights exceed 2.00 MB of storage" in reason
 
@@ -117,23 +126,23 @@ def test_vgg16_does_not_fit_a_microcontroller() -> None:
 def test_activations_of_a_microcontroller_must_fit_its_ram() -> None:
     """Weights lie in flash; 300 kB read and 300 kB written at once do not fit 512 kB of RAM, 200 kB and 200 kB do."""
     card = load_card("nrf5340")
-    net = profile(layer("big", "conv", 1, input_bytes=4 * 300_000, output_bytes=4 * 300_000))
-    reason = card.misfit(net, [0])
+    net = replace(profile(layer("big", "conv", 1, output_bytes=4 * 300_000)), input_shape=(1, 300_000))
+    reason = card.misfit(net.name, *needs_of(net, [0], card))
     assert reason is not None
     assert "600 kB of int8 activations exceed 512 kB of memory" in reason
-    small = profile(layer("small", "conv", 1, input_bytes=4 * 200_000, output_bytes=4 * 200_000))
-    assert card.misfit(small, [0]) is None
+    small = replace(profile(layer("small", "conv", 1, output_bytes=4 * 200_000)), input_shape=(1, 200_000))
+    assert card.misfit(small.name, *needs_of(small, [0], card)) is None
 
 
 def test_only_the_chosen_layers_count(tmp_path: Path) -> None:
     """554 MB of float32 weights do not fit 512 MB, the convolutions alone (59 MB) do; nothing at all always fits."""
     card, vgg = load(tmp_path, GOOD.replace('"1 GB"', '"512 MB"')), load_profile("vgg16")
-    reason = card.misfit(vgg, vgg.trunk)
+    reason = card.misfit(vgg.name, *needs_of(vgg, vgg.trunk, card))
     assert reason is not None
     assert "553 MB of float32 weights" in reason
-    convolutions = [index for index in vgg.trunk if vgg.graph[index].kind != "linear"]
-    assert card.misfit(vgg, convolutions) is None
-    assert card.misfit(vgg, []) is None
+    convolutions = vgg.trunk[: [layer.kind for layer in vgg.graph].index("linear")]
+    assert card.misfit(vgg.name, *needs_of(vgg, convolutions, card)) is None
+    assert card.misfit(vgg.name, *needs_of(vgg, [], card)) is None
 
 
 def test_server_says_its_workers_and_its_variability(tmp_path: Path) -> None:

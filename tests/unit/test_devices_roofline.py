@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,14 @@ def test_kind_without_a_rate_is_served_at_the_default() -> None:
 def test_smaller_elements_move_faster() -> None:
     """int8 moves a quarter of the bytes of float32: pool takes 16640/4 ns and the overhead."""
     assert card(precision="int8").layer_times_s(NET)[4] == pytest.approx(4.160e-6 + 1e-5, rel=1e-12)
+
+
+def test_integers_move_as_slowly_at_every_precision() -> None:
+    """4096 token ids of 8 bytes are read and 16384 numbers written: 32 768 bytes and 16 384 x 4, 2 or 1 bytes."""
+    net = replace(profile(layer("embed", "embedding", input_bytes=32_768, output_bytes=65_536)), input_dtype="int64")
+    for precision, element_bytes in (("float32", 4), ("float16", 2), ("int8", 1)):
+        moved = 32_768 + 2 * 16_384 * element_bytes  # rows looked up, and written
+        assert card(precision=precision).layer_times_s(net)[0] == pytest.approx(moved / 1e9 + 1e-5, rel=1e-12)
 
 
 def test_narrow_convolution_is_slower_and_wide_kinds_are_not() -> None:

@@ -51,6 +51,32 @@ def only(model: ModelProfile, name: str):
     return found
 
 
+def test_quantised_values_are_told_from_numbers():
+    """A bottleneck of bytes between two convolutions: integers there, and nowhere else."""
+
+    def quantised(module, tensor):
+        coded = (module.encoder(tensor) * 255).to(torch.uint8)
+        return module.decoder(coded.to(torch.float32) / 255)
+
+    net = Calling(quantised, encoder=nn.Conv2d(3, 3, 2), decoder=nn.Conv2d(3, 4, 1))
+    model = profile(net, 1, 3, 30, 30)
+    assert [one.integer_bytes for one in model.graph if one.integer_bytes] == [2523]
+    (crossing,) = {cut.bytes for cut in model.cut_points if cut.integer_bytes}
+    assert crossing == 2523
+
+
+def test_indices_beside_values_are_integers():
+    """Pooling that also returns where it found the largest values: 4 bytes and 8 bytes each."""
+
+    def unpooled(module, tensor):
+        values, places = functional.max_pool2d(module.stem(tensor), 2, return_indices=True)
+        return functional.max_unpool2d(values, places, 2)
+
+    model = profile(Calling(unpooled, stem=nn.Conv2d(3, 2, 1)), 1, 3, 8, 8)
+    pool = next(one for one in model.graph if one.kind == "pool")
+    assert (pool.output_bytes, pool.integer_bytes) == (2 * 16 * (4 + 8), 2 * 16 * 8)
+
+
 @pytest.mark.parametrize(
     ("convolution", "shape", "kind", "macs"),
     [

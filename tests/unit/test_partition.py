@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain, combinations
 
 import numpy as np
@@ -89,6 +90,21 @@ def test_an_expanded_tensor_crosses_unexpanded():
     assert find_cut(model, "wide").bytes == 4
 
 
+def test_the_integers_that_cross_are_told_apart():
+    """Quantised values and a view of them cross once; numbers and token ids beside them count apart."""
+    quantised = replace(layer("quantise", [0], 25, kind="elementwise"), integer_bytes=25)
+    view = replace(layer("flat", [1], 25, kind="reshape"), integer_bytes=25)
+    model = profile([layer("a", [INPUT]), quantised, view, layer("b", [0, 1, 2, INPUT], kind="concat")])
+    assert [(cut.bytes, cut.integer_bytes) for cut in model.cut_points[1:]] == [
+        (400 + 100, 0),
+        (400 + 100 + 25, 25),
+        (400 + 100 + 25, 25),
+        (0, 0),
+    ]
+    ids = replace(model, input_dtype="int64")
+    assert (find_cut(ids, "a").bytes, find_cut(ids, "a").integer_bytes) == (800 + 100, 800)
+
+
 def test_the_input_crosses_as_long_as_it_is_read():
     """A shortcut from the input keeps it alive behind the first layer."""
     model = profile([layer("a", [INPUT]), layer("b", [0, INPUT], kind="concat")])
@@ -123,9 +139,17 @@ def test_an_unknown_cut_is_met_with_the_nearest():
 
 
 def test_the_table_of_cuts_is_the_list_of_cuts():
-    """`cuts` shows index, layers before, MACs before and after, bytes crossing and number of tensors."""
+    """`cuts` shows index, layers before, MACs before and after, bytes crossing, tensors, and bytes of integers."""
     model = residual_block()
-    assert list(model.cuts.columns) == ["name", "layers", "macs_before", "macs_after", "bytes", "tensors"]
+    assert list(model.cuts.columns) == [
+        "name",
+        "layers",
+        "macs_before",
+        "macs_after",
+        "bytes",
+        "tensors",
+        "integer_bytes",
+    ]
     assert list(model.cuts["bytes"]) == [cut.bytes for cut in model.cut_points]
 
 

@@ -50,6 +50,24 @@ def test_the_fingerprint_follows_the_content():
     assert replace(original, top1=0.25).sha256 != original.sha256
 
 
+def test_integers_are_stored_where_there_are_any(tmp_path):
+    """A profile of floating-point numbers alone has no column for them; another one keeps it."""
+    plain = residual_block()
+    assert "integer_bytes" not in plain.text
+    quantised = replace(plain, graph=(replace(plain.graph[0], integer_bytes=400), *plain.graph[1:]))
+    loaded = load_profile(quantised.save(tmp_path / "net.json"))
+    assert loaded == quantised
+    assert loaded.sha256 != plain.sha256
+
+
+def test_more_integers_than_bytes_are_refused(tmp_path):
+    """Integers are a part of what a layer makes."""
+    first = replace(residual_block().graph[0], integer_bytes=401)
+    path = replace(residual_block(), graph=(first, *residual_block().graph[1:])).save(tmp_path / "net.json")
+    with pytest.raises(ProfileError, match='layer 0 "stem" makes 401 bytes of integers among 400'):
+        load_profile(path)
+
+
 def test_the_file_has_one_layer_per_line(tmp_path):
     """Layers stand on lines of their own, so that a difference between two versions can be read."""
     lines = residual_block().save(tmp_path / "net.json").read_text().splitlines()

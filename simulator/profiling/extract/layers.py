@@ -111,7 +111,7 @@ class _Reader:
         params, param_bytes = self._claim(constants)
         named = node.all_input_nodes[0] if node.target is operator.getitem else node
         kind, macs = self._cost(node, constants)
-        shape, size = _result(node)
+        shape, size, integer_bytes = _result(node)
         self._index[node] = len(self._found.graph)
         if kind == "elementwise" and len(operands) == 1 and _per_channel(node, constants):
             self._found.foldable.add(self._index[node])
@@ -127,6 +127,7 @@ class _Reader:
                 input_bytes=sum(self._size(source) for source in inputs),
                 output_shape=shape,
                 output_bytes=size,
+                integer_bytes=integer_bytes,
             )
         )
 
@@ -210,13 +211,16 @@ def _bytes(value: torch.Tensor) -> int:
     return int(value.numel() * value.element_size())
 
 
-def _result(node: Node) -> tuple[tuple[int, ...], int]:
-    """Shape of the first result of a node, and bytes of all results that somebody reads."""
+def _result(node: Node) -> tuple[tuple[int, ...], int, int]:
+    """Shape of the first result of a node, bytes of all results that somebody reads, and of integers among them."""
     value: Any = node.meta["val"]
     if isinstance(value, torch.Tensor):
-        return tuple(value.shape), _bytes(value)
-    used = sorted({user.args[1] for user in node.users if user.target is operator.getitem})
-    return tuple(value[0].shape), sum(_bytes(value[place]) for place in used)
+        first, read = value, [value]
+    else:
+        first = value[0]
+        read = [value[place] for place in sorted({u.args[1] for u in node.users if u.target is operator.getitem})]
+    integers = (result for result in read if not (result.is_floating_point() or result.is_complex()))
+    return tuple(first.shape), sum(map(_bytes, read)), sum(map(_bytes, integers))
 
 
 def _convolution_kind(name: str, source: torch.Tensor, weight: torch.Tensor, groups: int) -> str:

@@ -1,0 +1,118 @@
+"""Memory that layers need while they run in order: their weights, and the tensors that are alive at the same time.
+
+A tensor is alive from the layer that makes it to the last one that reads it, however many layers lie between (a skip
+connection), and to the end if nobody reads it, because then it is a result. A layer that is fused into another works in
+place: its output overwrites the largest tensor that it is the last to read. A reshape shares the storage of its source.
+What a cut sends is alive on both sides of it. Left out: workspaces of convolutions, fragmentation, other orders of the
+layers than the stored one, and activations that a runtime computes in place without fusing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.profiling.graph import INPUT, Exit, size_at
+from simulator.profiling.model import ModelProfile
+from simulator.profiling.partition import is_alias
+
+
+class MemoryNeeds:
+    """What the first or the last layers of an order need, for every place at which it may be cut.
+
+    Parameters
+    ----------
+    profile : ModelProfile
+    order : sequence of int
+        Layers in the order in which they run, each after those that it reads.
+    element_bytes : int
+        Bytes of a floating-point number on the processor.
+    """
+
+    def __init__(self, profile: ModelProfile, order: Sequence[int], element_bytes: int) -> None:
+        weights = [size_at(element_bytes, float(profile.graph[index].param_bytes), 0.0) for index in order]
+        self._weights = np.concatenate((np.zeros(1), np.cumsum(weights)))
+        live, settled = _live_bytes(profile, order, element_bytes)
+        self._peak_before = np.concatenate((np.zeros(1), np.maximum.accumulate(live)))
+        self._peak_from = np.concatenate((np.maximum.accumulate(live[::-1])[::-1], np.zeros(1)))
+        self._settled = settled
+
+    def before(self, place: int) -> tuple[float, float]:
+        """Bytes of weights, and the most bytes alive at one time, of the first ``place`` layers."""
+        return float(self._weights[place]), float(self._peak_before[place])
+
+    def after(self, place: int) -> tuple[float, float]:
+        """The same of all other layers, which get what crosses."""
+        weights = float(self._weights[-1] - self._weights[place])
+        return weights, max(0.0, float(self._peak_from[place] - self._settled[place]))
+
+
+def execution_order(profile: ModelProfile, exits: Sequence[Exit]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Layers of the trunk, each exit's head right after the layer that feeds it.
+
+    Parameters
+    ----------
+    profile : ModelProfile
+    exits : sequence of Exit
+        Those whose heads run.
+
+    Returns
+    -------
+    order : tuple of int
+    ends : tuple of int
+        For each k, how many layers of the order have run once k layers of the trunk and their heads have.
+    """
+    order: list[int] = []
+    ends = [0]
+    for index in profile.trunk:
+        order.append(index)
+        for head in exits:
+            if head.after == index:
+                order += head.layers
+        ends.append(len(order))
+    return tuple(order), tuple(ends)
+
+
+def _live_bytes(
+    profile: ModelProfile, order: Sequence[int], element_bytes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bytes alive while each layer runs, shape (n,), and results that nobody reads any more before it, shape (n + 1,).
+
+    One pass over the layers and their inputs. A result that was made before a cut and is not read behind it stays on
+    its side, so it does not count on the other one.
+    """
+    graph, steps = profile.graph, len(order)
+    storage = {INPUT: INPUT}
+    size = {INPUT: size_at(element_bytes, float(profile.input_bytes), float(profile.input_integer_bytes))}
+    made, last_read = {INPUT: 0}, dict[int, int]()
+    unread = set[int]()
+    for step, index in enumerate(order):
+        layer = graph[index]
+        for source in layer.inputs:
+            last_read[storage[source]] = step
+            unread.discard(source)
+        if is_alias(layer.kind, layer.inputs):
+            storage[index] = storage[layer.inputs[0]]
+        else:
+            storage[index], made[index] = index, step
+            size[index] = size_at(element_bytes, float(layer.output_bytes), float(layer.integer_bytes))
+        unread.add(index)
+    results = {storage[index] for index in unread}
+
+    change, settled = np.zeros(steps + 1), np.zeros(steps + 1)
+    for tensor, start in made.items():
+        last = last_read.get(tensor, -1 if tensor == INPUT else start)
+        change[start] += size[tensor]
+        change[steps if tensor in results else last + 1] -= size[tensor]
+        if tensor in results:
+            settled[last + 1] += size[tensor]
+    live = np.cumsum(change)[:steps]
+    for step, index in enumerate(order):
+        if graph[index].fused_into is None or storage[index] != index:
+            continue
+        read = {storage[source] for source in graph[index].inputs} - results
+        overwritten = max((size[tensor] for tensor in read if last_read[tensor] == step), default=0.0)
+        live[step] -= min(overwritten, size[index])
+    return live, np.cumsum(settled)
