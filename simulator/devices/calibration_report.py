@@ -25,6 +25,9 @@ the second; cards with fewer than five rows hold none out and are **not validate
 refits a card without one row and predicts that row, smallest and largest model included; its priors come from the
 other cards of the family.
 
+No rate and no bandwidth of a fit passes the peak that its card cites (`compute.calibration`); rates of dense
+convolutions may, by the factor that Winograd's minimal filtering saves where the library has it.
+
 The form of the model (narrow convolutions are slower, no separate rate for 3x3 convolutions, one bandwidth) and the
 wide prior were chosen by comparing about eighty variants by cross-validation over these same rows. So the held-out
 errors are out of sample for the numbers of a card, not for the form of the model, and somewhat optimistic.

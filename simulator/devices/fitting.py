@@ -1,7 +1,8 @@
 """Fits the numbers of a roofline card to published latencies, with priors so weak that rows overrule them.
 
 Unknown are the logarithms of: rates of `conv`, `pointwise_conv` and `depthwise_conv` and the bandwidth, each as a
-fraction of its peak; the overhead of a layer; the channels of half rate. Logarithms keep them positive. The fit
+fraction of its peak; the overhead of a layer; the channels of half rate. Logarithms keep them positive. No rate and no
+bandwidth passes its peak, but for dense convolutions that a fast algorithm computes with fewer products. The fit
 minimises ``sum((log(predicted / published) / ROW_SPREAD)^2) + sum(((unknown - prior) / spread)^2)``: relative least
 squares with log-normal priors. A first fit of each card starts from the same wide prior; the second takes its prior
 from the first fits of the *other* cards of the family, so that a kind of layer which few rows show is not left to
@@ -10,6 +11,7 @@ chance. Cards without any row get that prior itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,6 +67,15 @@ class Hardware:
     macs_per_s: float
     bytes_per_s: float
     element_bytes: int
+    conv_saving: float = 1.0
+
+    @property
+    def highest(self) -> Floats:
+        """Upper bounds of the unknowns: peaks as a card writes them, with few digits and never rounded up."""
+        rates = [self.macs_per_s * (self.conv_saving if kind == "conv" else 1.0) for kind in FITTED_KINDS]
+        limits = [_written(rate) / self.macs_per_s for rate in rates] + [_written(self.bytes_per_s) / self.bytes_per_s]
+        bounds: Floats = np.log(np.array([*limits, np.inf, np.inf]))
+        return bounds
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,19 @@ def hardware_of(card: Card) -> Hardware:
         message = f'card "{card.name}" has no peaks to start a calibration from'
         raise CardError(Problem(message, "give it compute.calibration with family, peak_rate and peak_bandwidth"))
     known = compute.calibration
-    return Hardware(known.family, known.peak_rate.value, known.peak_bandwidth.value, card.element_bytes)
+    return Hardware(
+        known.family,
+        known.peak_rate.value,
+        known.peak_bandwidth.value,
+        card.element_bytes,
+        1.0 if known.conv_saving is None else known.conv_saving.value,
+    )
+
+
+def _written(value: float) -> float:
+    """The largest number of three digits that is not above a value."""
+    scale = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return math.floor(value / scale * (1 + 1e-12)) * scale
 
 
 def predict_s(unknown: Floats, hardware: Hardware, work: Work) -> float:
@@ -118,7 +141,7 @@ def predict_s(unknown: Floats, hardware: Hardware, work: Work) -> float:
 
 
 def fit(hardware: Hardware, rows: Sequence[Latency], works: Mapping[str, Work], prior: Floats, spread: float) -> Floats:
-    """Unknowns that fit the rows best under a prior."""
+    """Unknowns that fit the rows best under a prior and below the peaks."""
     from scipy.optimize import least_squares
 
     if not rows:
@@ -128,7 +151,7 @@ def fit(hardware: Hardware, rows: Sequence[Latency], works: Mapping[str, Work], 
         data = [np.log(predict_s(unknown, hardware, works[row.model]) / row.latency_s) / ROW_SPREAD for row in rows]
         return np.concatenate((data, (unknown - prior) / spread))
 
-    found: Floats = least_squares(residuals, prior).x
+    found: Floats = least_squares(residuals, prior, bounds=(-np.inf, hardware.highest)).x
     return found
 
 
@@ -156,10 +179,10 @@ def numbers_of(unknown: Floats, hardware: Hardware) -> Numbers:
     """SI numbers of a card from fitted unknowns.
 
     Linear layers, attention and all other kinds compute matrix products at the rate of `pointwise_conv`; grouped
-    convolutions lie between dense and depthwise ones, at their geometric mean.
+    convolutions lie between dense and depthwise ones, at their geometric mean, and below the peak.
     """
     values = np.exp(unknown)
     rates = {kind: float(hardware.macs_per_s * value) for kind, value in zip(FITTED_KINDS, values, strict=False)}
-    rates["grouped_conv"] = (rates["conv"] * rates["depthwise_conv"]) ** 0.5
+    rates["grouped_conv"] = min((rates["conv"] * rates["depthwise_conv"]) ** 0.5, hardware.macs_per_s)
     rates["linear"] = rates["default"] = rates["pointwise_conv"]
     return Numbers(rates, float(hardware.bytes_per_s * values[3]), float(values[4]), float(values[5]))

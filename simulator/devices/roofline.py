@@ -69,13 +69,17 @@ def layer_channels(profile: ModelProfile) -> NDArray[np.float64]:
 
 
 class Calibration(BaseModel):
-    """What `simulator.devices.calibrate` starts from."""
+    """What `simulator.devices.calibrate` starts from, and what no fitted number may pass."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     family: str = Field(description="Cards with like software and hardware; they lend one another what rows are few.")
     peak_rate: Sourced[MacRate] = Field(description="Arithmetic peak at the precision of the card.")
     peak_bandwidth: Sourced[Bandwidth] = Field(description="Theoretical memory bandwidth.")
+    conv_saving: Sourced[Annotated[float, Field(ge=1, le=10)]] | None = Field(
+        None,
+        description="MACs of a dense convolution for each that a fast algorithm computes, at most; 1 if left out.",
+    )
 
 
 class RooflineCompute(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from simulator.devices.fitting import (
 from simulator.devices.latencies import Latency, read_latencies
 from simulator.errors import CardError
 from simulator.profiling.model import load_profile
+from simulator.units import human, parse
 
 ROWS = [row for row in read_latencies() if not row.excluded]
 PROFILES = {name: load_profile(name) for name in sorted({row.model for row in ROWS})}
@@ -71,6 +73,20 @@ def test_fit_predicts_unseen_models_of_a_device_that_obeys_the_roofline() -> Non
     for name in ["efficientnet_b0", "mobilenetv1_100", "resnet101", "googlenet"]:
         expected_s = predict_s(truth, HARDWARE, WORKS[name])
         assert predict_s(found, HARDWARE, WORKS[name]) == pytest.approx(expected_s, rel=0.08)
+
+
+def test_no_fit_passes_the_peak_of_the_hardware() -> None:
+    """Latencies of a device 20 times as fast: rates and bandwidth stop at the peak, rounded as cards write them."""
+    names = ["squeezenet1_1", "mobilenet_v2", "resnet18", "resnet50", "vgg16", "shufflenet_v2_x1_0"]
+    faster = WIDE_PRIOR + np.log([20.0, 20.0, 20.0, 20.0, 0.05, 1.0])
+    for hardware in (HARDWARE, replace(HARDWARE, macs_per_s=163.5e9, bytes_per_s=3.337e9, conv_saving=4.0)):
+        rows = [latency(name, predict_s(faster, hardware, WORKS[name])) for name in names]
+        numbers = numbers_of(fit(hardware, rows, WORKS, WIDE_PRIOR, WIDE_SPREAD), hardware)
+        for kind, rate in numbers.rates.items():
+            limit = hardware.macs_per_s * (hardware.conv_saving if kind == "conv" else 1)
+            assert parse(human(rate, "compute rate"), "compute rate") <= limit
+        assert parse(human(numbers.bytes_per_s, "bandwidth"), "bandwidth") <= hardware.bytes_per_s
+        assert numbers.bytes_per_s > 0.9 * hardware.bytes_per_s
 
 
 def test_without_rows_the_prior_stands() -> None:

@@ -65,6 +65,16 @@ def test_radio_loads_and_draws_more_when_it_works(name: str) -> None:
         assert radio.active_power.value > radio.idle_power.value >= 0
 
 
+@pytest.mark.parametrize("name", [name for name in CARDS if getattr(load_card(name).compute, "calibration", None)])
+def test_no_card_computes_or_moves_faster_than_its_hardware(name: str) -> None:
+    """Rates stay below the arithmetic peak that the card cites; a dense convolution may save products."""
+    compute = load_card(name).compute
+    known = compute.calibration
+    for kind, rate in compute.rates.items():
+        assert rate.value <= known.peak_rate.value * (4 if kind == "conv" and known.conv_saving else 1), kind
+    assert compute.bandwidth.value <= known.peak_bandwidth.value
+
+
 def test_there_are_ten_devices_and_five_servers() -> None:
     """From microcontrollers to data-centre GPUs."""
     roles = [load_card(name).role for name in CARDS]
