@@ -139,7 +139,7 @@ def check(scenario: str | Path | Mapping[str, Any]) -> list[Problem]:
     from simulator.scenario.load import load_scenario
 
     try:
-        return check_loaded(load_scenario(_plain(scenario)))
+        return check_loaded(load_scenario(_plain(scenario)))[0]
     except ScenarioError as error:
         return list(error.problems)
 

@@ -113,10 +113,12 @@ def check(scenario: str, overrides: tuple[str, ...]) -> None:
     from simulator.scenario.load import load_scenario
 
     loaded = load_scenario(scenario, overrides)
-    problems = problems_of(loaded)
+    problems, warnings = problems_of(loaded)
     if problems:
         raise ScenarioError(problems)
     click.echo(f"{loaded.file}: no problems")
+    for warning in warnings:
+        click.echo(f"Warning: {warning}")
 
 
 @cli.command()

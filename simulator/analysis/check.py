@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
+from simulator.analysis.saturation import loads_of, nearly_full, overloaded
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.load import LoadedScenario
 from simulator.workload import draw
 
 
-def check(loaded: LoadedScenario) -> list[Problem]:
-    """Problems with references, cuts, memory, exits and arrivals; empty when the scenario can run."""
+def check(loaded: LoadedScenario) -> tuple[list[Problem], list[str]]:
+    """Problems and warnings of a scenario.
+
+    Returns
+    -------
+    problems : list of Problem
+        With references, cuts, memory, exits and arrivals; empty when the scenario can run.
+    warnings : list of str
+        What a run would caution against that is known before it: overload, stations that are nearly full.
+    """
     try:
-        system, _ = prepare(loaded)
+        system, plans = prepare(loaded)
     except ScenarioError as error:
-        return list(error.problems)
+        return list(error.problems), []
     try:
-        draw(sources(system), loaded.scenario.seed, 0)
+        workload = draw(sources(system), loaded.scenario.seed, 0)
     except ScenarioError as error:
-        return loaded.located(error.problems)
-    return []
+        return loaded.located(error.problems), []
+    loads = loads_of(system, plans, workload)
+    return [], [*overloaded(loads), *nearly_full(loads)]

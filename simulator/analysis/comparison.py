@@ -1,7 +1,9 @@
 """Which policy is best, and whether it is by more than chance: paired differences against the best policy.
 
 For mean latency and mean energy, over all requests and per group: every policy minus the best one, with the 95 %
-interval of the paired difference. Each interval holds for itself. Naming a winner asks that all of its differences
+interval of the paired difference. The best one is sought among the policies that can be compared
+(`comparability`); the others are listed last, with the reason, and are never separated. Each interval holds for itself.
+Naming a winner asks that all of its differences
 are separated; were all policies equal, that would happen in at most 5 % of runs (the gap to the runner-up among more
 than two policies is smaller than between two).
 """
@@ -9,7 +11,8 @@ than two policies is smaller than between two).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,8 @@ from simulator.analysis.statistics import FloatArray, estimate_difference, estim
 
 #: metric of a difference row -> column of the requests table
 METRICS = {"latency_mean_s": "latency_s", "energy_mean_j": "energy_j"}
+#: every policy is compared
+NO_REASONS: Mapping[tuple[str, str, str], str] = MappingProxyType({})
 #: what the column ``group`` of a difference row says about all requests together
 ALL_GROUPS = "(all)"
 
@@ -35,10 +40,17 @@ DIFFERENCE_COLUMNS = (
     "separated",
     "interval_from",
     "caution",
+    "condition",
 )
 
 
-def difference_rows(table: pa.Table, *, warmup_s: float = 0.0, batches: int = 20) -> tuple[dict[str, Any], ...]:
+def difference_rows(
+    table: pa.Table,
+    *,
+    warmup_s: float = 0.0,
+    batches: int = 20,
+    reasons: Mapping[tuple[str, str, str], str] = NO_REASONS,
+) -> tuple[dict[str, Any], ...]:
     """Every policy against the best one, runner-up first; columns as in `DIFFERENCE_COLUMNS`.
 
     Parameters
@@ -49,6 +61,8 @@ def difference_rows(table: pa.Table, *, warmup_s: float = 0.0, batches: int = 20
         Requests that arrive earlier are left out.
     batches : int
         Number of batches when there is one replication.
+    reasons : mapping of (metric, policy, group) to str
+        Why a policy is not compared; ``group`` is ``""`` for all requests together.
 
     Raises
     ------
@@ -62,15 +76,19 @@ def difference_rows(table: pa.Table, *, warmup_s: float = 0.0, batches: int = 20
         selections = [select(columns, warmup_s, policy, group) for policy in policy_names(columns)]
         _require_same_requests(selections)
         for metric in METRICS:
-            rows.extend(_against_best(metric, group, selections, batches))
+            excluded = {s.policy: reasons.get((metric, s.policy, group), "") for s in selections}
+            rows.extend(_against_best(metric, group, selections, batches, excluded))
     return tuple(rows)
 
 
-def _against_best(metric: str, group: str, selections: Sequence[Selection], batches: int) -> list[dict[str, Any]]:
+def _against_best(
+    metric: str, group: str, selections: Sequence[Selection], batches: int, excluded: Mapping[str, str]
+) -> list[dict[str, Any]]:
     blocks = make_blocks(selections[0].floats("replication").astype(np.int64), batches)
     values = {s.policy: _values(s, metric) for s in selections}
     means = {policy: estimate_mean(value, blocks).mean for policy, value in values.items()}
-    ranked = sorted((p for p in means if not math.isnan(means[p])), key=lambda policy: means[policy])
+    known = (policy for policy in means if not math.isnan(means[policy]))
+    ranked = sorted(known, key=lambda policy: (bool(excluded[policy]), means[policy]))
     rows = []
     for policy in ranked[1:]:
         best = ranked[0]
@@ -85,9 +103,10 @@ def _against_best(metric: str, group: str, selections: Sequence[Selection], batc
                 "mean": means[policy],
                 "difference": difference.mean,
                 "difference_ci95": difference.half_width,
-                "separated": is_separated(difference, means[best]),
+                "separated": not excluded[policy] and is_separated(difference, means[best]),
                 "interval_from": str(blocks),
                 "caution": difference.caution,
+                "condition": excluded[policy],
             }
         )
     return rows

@@ -24,6 +24,8 @@ TEXT_COLUMNS = frozenset(
         "to_policy",
         "part",
         "state",
+        "busiest_station",
+        "condition",
     }
 )
 #: columns that hold whole numbers

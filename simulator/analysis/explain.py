@@ -16,12 +16,15 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
+from simulator.analysis.saturation import loads_of, nearly_full, overloaded
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
 from simulator.plan.system import Group, System
 from simulator.scenario.load import LoadedScenario
 from simulator.units import human
+from simulator.workload import draw
 
 _HEADINGS = (
     "cut after",
@@ -46,11 +49,14 @@ def explain(loaded: LoadedScenario) -> RenderableType:
         For everything that is wrong with the scenario.
     """
     system, plans = prepare(loaded)
+    loads = loads_of(system, plans, draw(sources(system), loaded.scenario.seed, 0))
     parts: list[RenderableType] = []
     for g, group in enumerate(system.groups):
         parts.append(Text(_headline(group, system), style="bold"))
         parts += [_table(title, members, g) for title, members in _kinds(system, plans)]
         parts += [Text(_sentence(system, plan, k, g)) for k, plan in enumerate(plans)]
+    warnings = [*overloaded(loads), *nearly_full(loads)]
+    parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings]
     return Lines(*parts)
 
 

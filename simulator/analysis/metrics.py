@@ -11,6 +11,9 @@ Meaning of each column (requests that arrive before the end of the warm-up are l
 - ``throughput_rps``: completed requests per second of observed time, which runs from the end of the warm-up to the
   horizon, or to the last completion of the policy's run where there is no horizon.
 - ``utilisation_*``: busy time of a station / (its servers x observed time), computed by the caller.
+- ``offered_load``, ``busiest_station``: of the station on the way that is asked for most, see `simulator.plan.load`;
+  empty for a policy that decides anew for each request.
+- ``condition``: why the means are not compared with those of other policies; empty where they are (`comparability`).
 """
 
 from __future__ import annotations
@@ -23,8 +26,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from simulator.analysis.comparability import conditions
 from simulator.analysis.selection import RequestColumns, Selection, policy_names, select, select_all
-from simulator.analysis.statistics import FloatArray, estimate_mean, make_blocks, percentiles
+from simulator.analysis.statistics import Estimate, FloatArray, estimate_mean, make_blocks, percentiles
 
 #: columns of summary.csv in order; ``group`` follows ``policy`` when there is more than one
 SUMMARY_COLUMNS = (
@@ -47,6 +51,9 @@ SUMMARY_COLUMNS = (
     "utilisation_device",
     "utilisation_uplink",
     "utilisation_edge",
+    "offered_load",
+    "busiest_station",
+    "condition",
 )
 
 
@@ -60,12 +67,21 @@ class RunFacts:
         Busy share of each station, 0 to 1; NaN where the station does not exist.
     top1 : float or None
         Published top-1 accuracy of the model as a fraction, for requests without a known answer.
+    offered_load : float
+        Of the busiest station on the way; NaN where it is not known before the run.
+    busiest_station : str
+        Which one that is.
+    overload : str
+        Why there is no steady state; empty where there is one.
     """
 
     utilisation_device: float = math.nan
     utilisation_uplink: float = math.nan
     utilisation_edge: float = math.nan
     top1: float | None = None
+    offered_load: float = math.nan
+    busiest_station: str = ""
+    overload: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,9 @@ def summarise(
         rows.append(row)
         for caution in filter(None, warned):
             cautions.setdefault(caution, {})[selection.policy] = None
+    overloads = {key: known.overload for key, known in facts.items()}
+    for row, reason in zip(rows, conditions(rows, overloads), strict=True):
+        row["condition"] = reason
     named = (
         caution if len(where) == len(observed) else f"{', '.join(where)}: {caution}"
         for caution, where in cautions.items()
@@ -135,6 +154,8 @@ def _row(
     latencies = selection.completed("latency_s")
     latency = estimate_mean(latencies, blocks)
     energy = estimate_mean(selection.floats("energy_j"), blocks)
+    if known.overload:  # these means depend on the length of the run: there is nothing that an interval could cover
+        latency, energy = Estimate(latency.mean, math.nan), Estimate(energy.mean, math.nan)
     p50, p95, p99 = percentiles(latencies, (50, 95, 99))
     row = {
         "policy": selection.policy,
@@ -157,6 +178,9 @@ def _row(
         "utilisation_device": known.utilisation_device,
         "utilisation_uplink": known.utilisation_uplink,
         "utilisation_edge": known.utilisation_edge,
+        "offered_load": known.offered_load,
+        "busiest_station": known.busiest_station,
+        "condition": "",
     }
     return row, (latency.caution, energy.caution)
 

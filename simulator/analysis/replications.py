@@ -13,6 +13,7 @@ import numpy as np
 
 from simulator.analysis.energy import busy_s, end_of_run_s
 from simulator.analysis.metrics import RunFacts
+from simulator.analysis.saturation import Loads, loads_of, overload
 from simulator.engines.base import RequestLog
 from simulator.engines.choose import choose, effort
 from simulator.plan.channels import with_drawn_channels
@@ -51,6 +52,7 @@ class Replications(Generic[T]):
         self._record = record
         self._records: list[T] = []
         self._busy: dict[tuple[str, str], _Busy] = {}
+        self.loads: Loads = {}
         self.count = 0
         self.engine = ""
 
@@ -71,6 +73,8 @@ class Replications(Generic[T]):
             When no request arrives, or an arrival file cannot be used.
         """
         workload = draw(sources(self._system), self._system.scenario.seed, self.count)
+        if not self.count:
+            self.loads = loads_of(self._system, self._plans, workload)
         plans = with_drawn_channels(self._plans, self._system, self.count)
         self.engine, simulate = choose(engine, effort(plans, workload.size) * expected, plans)
         for plan in plans:
@@ -86,7 +90,7 @@ class Replications(Generic[T]):
         return [self._records[k] for first in range(policies) for k in range(first, len(self._records), policies)]
 
     def facts(self) -> dict[tuple[str, str], RunFacts]:
-        """What the requests cannot tell: utilisations and published accuracies, by policy and group."""
+        """What the requests cannot tell: utilisations, offered loads and published accuracies, by policy and group."""
         groups = self._system.groups
         top1 = {group.name if len(groups) > 1 else "": group.profile.top1 for group in groups}
         facts = {}
@@ -94,7 +98,16 @@ class Replications(Generic[T]):
             nothing = np.full(noted.busy.size, np.nan)  # where the warm-up outlasts the run
             shares = np.divide(noted.busy, noted.available, out=nothing, where=noted.available > 0)
             device, uplink, edge = shares.tolist()
-            facts[policy, group] = RunFacts(device, uplink, edge, top1[group])
+            stations = self.loads.get((policy, group), ())
+            facts[policy, group] = RunFacts(
+                utilisation_device=device,
+                utilisation_uplink=uplink,
+                utilisation_edge=edge,
+                top1=top1[group],
+                offered_load=stations[0].load if stations else np.nan,
+                busiest_station=stations[0].station if stations else "",
+                overload=overload(stations),
+            )
         return facts
 
     def _note_busy(self, plan: Plan, workload: Workload, log: RequestLog) -> None:

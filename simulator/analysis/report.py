@@ -1,6 +1,8 @@
 """What a run prints: one table of policies, what it means in a sentence, and the files that were written.
 
-The best value of each column is bold and carries an asterisk, which survives without colour. Works at 80 columns.
+The best value of each column is bold and carries an asterisk, which survives without colour. Of a mean, all that cannot
+be told from the best carry it, and none if that is all; policies that cannot be compared (`comparability`) never do.
+Works at 80 columns.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from rich.text import Text
 
 from simulator import units
 from simulator.analysis.airtime import cell_sentences, frame_sentences
-from simulator.analysis.comparison import ALL_GROUPS
+from simulator.analysis.comparability import FREE, reasons_by_metric
+from simulator.analysis.comparison import ALL_GROUPS, METRICS
 from simulator.analysis.result import Result
 
 _MARK = "*"
@@ -49,8 +52,9 @@ def render(result: Result) -> RenderableType:
     rich renderable
         For ``rich.console.Console.print``.
     """
-    parts: list[RenderableType] = [_table(rows, group) for group, rows in _by_group(result)]
-    parts.append(Text(f"{_MARK} best of its column; ± half-width of the 95 % interval", style="dim"))
+    parts: list[RenderableType] = [_table(result, rows, group) for group, rows in _by_group(result)]
+    if legend := _legend(result):
+        parts.append(Text(legend, style="dim"))
     parts += [Text(sentence) for sentence in sentences(result)]
     parts += [Text(f"Caution: {caution}", style="yellow") for caution in result.manifest.get("cautions", ())]
     if result.directory is not None:
@@ -59,19 +63,17 @@ def render(result: Result) -> RenderableType:
 
 
 def sentences(result: Result) -> list[str]:
-    """Which policy wins on mean latency and by how much; the same for energy where another policy leads there."""
-    said = []
+    """Who cannot be compared and why; who wins on mean latency, and on energy where another policy leads there."""
+    said = _not_compared(result)
     latency = _verdict(result, "latency_mean_s")
     is_fleet = any("group" in row for row in result.summary_rows)
     if latency is not None:
         said.append(_scoped(latency.sentence, is_fleet))
-        energy = _verdict(result, "energy_mean_j")
-        if energy is not None and energy.is_clear and energy.best != latency.best:
-            said.append(_scoped(energy.sentence, is_fleet))
-        lost = sum(row["dropped"] + row["censored"] for row in result.summary_rows)
-        if lost:
-            said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
-        said += _mostly_lost(result.summary_rows)
+    energy = _verdict(result, "energy_mean_j")
+    if energy is not None and energy.is_clear and (latency is None or energy.best != latency.best):
+        said.append(_scoped(energy.sentence, is_fleet))
+    if any(row["dropped"] + row["censored"] for row in result.summary_rows):
+        said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
     return said + frame_sentences(result) + cell_sentences(result)
 
 
@@ -83,11 +85,25 @@ def _scoped(sentence: str, is_fleet: bool) -> str:
     return "Over all groups, " + (sentence[0].lower() + sentence[1:] if own else sentence)
 
 
-def _mostly_lost(rows: Sequence[Row]) -> list[str]:
-    """Policies whose numbers are those of a few lucky requests."""
-    names = dict.fromkeys(row["policy"] for row in rows if row["dropped"] > row["completed"])
-    verb = "drops" if len(names) == 1 else "drop"
-    return [f"{_and(list(names))} {verb} most requests: no such policy is a winner."] if names else []
+def _not_compared(result: Result) -> list[str]:
+    """One sentence for each reason that keeps policies out of the comparison."""
+    reasons = reasons_by_metric(result.scenario, result.summary_rows)
+    policies = dict.fromkeys(row["policy"] for row in result.summary_rows)
+    if len(policies) < 2:
+        own = dict.fromkeys(row["condition"] for row in result.summary_rows if row["condition"])
+        return [f"{_and(list(policies))} has {reason}." for reason in own]
+    by_reason: dict[str, list[str]] = {}
+    for policy in policies:
+        reason = reasons.get(("latency_mean_s", policy, ""))
+        if reason:
+            by_reason.setdefault(reason, []).append(policy)
+    said = [f"{_and(names)} {_be(names)} not compared ({reason})." for reason, names in by_reason.items()]
+    free = next((reason for reason in reasons.values() if reason.startswith(FREE)), "")
+    return [*said, f"Mean energy is not compared: {free}. Write one, such as radio: wifi."] if free else said
+
+
+def _be(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,7 @@ class _Verdict:
 
 
 def _verdict(result: Result, metric: str) -> _Verdict | None:
-    rows = [row for row in result.difference_rows if row["metric"] == metric and row["group"] == ALL_GROUPS]
+    rows = _compared(result, metric, ALL_GROUPS)
     if not rows:
         return None
     dimension, word = {"latency_mean_s": ("time", "mean latency"), "energy_mean_j": ("energy", "mean energy")}[metric]
@@ -130,6 +146,12 @@ def _verdict(result: Result, metric: str) -> _Verdict | None:
     return _Verdict(best, False, sentence)
 
 
+def _compared(result: Result, metric: str, group: str) -> list[Row]:
+    """Differences between policies that can be compared."""
+    rows = [row for row in result.difference_rows if row["metric"] == metric and row["group"] == group]
+    return [row for row in rows if not row["condition"]]
+
+
 def _is_tie(row: Row) -> bool:
     """Whether two policies did the same in every replication or batch."""
     half_width = 0.0 if math.isnan(row["difference_ci95"]) else row["difference_ci95"]
@@ -145,21 +167,36 @@ def _by_group(result: Result) -> Iterator[tuple[str, list[Row]]]:
         yield group, [row for row in result.summary_rows if row.get("group", "") == group]
 
 
-def _table(rows: Sequence[Row], group: str) -> Table:
+def _table(result: Result, rows: Sequence[Row], group: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"group {group}" if group else None)
     table.title_justify = "left"
     table.add_column("policy", overflow="fold", min_width=8)
     columns = _columns(rows)
     for column in columns:
         table.add_column(column.title, justify="right", no_wrap=True)
-    best = {column.key: _best(column, rows) for column in columns}
+    marked = {column.key: _marked(result, column, rows, group) for column in columns}
     for row in rows:
         cells = []
         for column in columns:
-            wins = row[column.key] == best[column.key]
+            wins = row["policy"] in marked[column.key]
             cells.append(Text(column.text(row) + (_MARK if wins else " "), style="bold green" if wins else ""))
         table.add_row(row["policy"], *cells)
     return table
+
+
+def _legend(result: Result) -> str:
+    """What the signs of the tables mean, those that occur."""
+    has_marks = any(
+        _marked(result, column, rows, group) for group, rows in _by_group(result) for column in _columns(rows)
+    )
+    has_intervals = any(
+        not math.isnan(row[key]) for row in result.summary_rows for key in ("latency_ci95_s", "energy_ci95_j")
+    )
+    signs = [
+        f"{_MARK} best of its column (of means, all that cannot be told from it)" if has_marks else "",
+        "± half-width of the 95 % interval" if has_intervals else "",
+    ]
+    return "; ".join(filter(None, signs))
 
 
 def _columns(rows: Sequence[Row]) -> list[_Column]:
@@ -196,12 +233,18 @@ def _count(key: str) -> Callable[[Row], str]:
     return lambda row: str(row[key])
 
 
-def _best(column: _Column, rows: Sequence[Row]) -> float:
-    """The best value of a column; NaN, which equals nothing, where all values are the same or there is only one."""
-    values = [row[column.key] for row in rows if not math.isnan(row[column.key])]
-    if column.best is None or len(rows) < 2 or not values or (len(values) == len(rows) and len(set(values)) == 1):
-        return math.nan
-    return column.best(values)
+def _marked(result: Result, column: _Column, rows: Sequence[Row], group: str) -> set[str]:
+    """Policies whose value is the best of a column, or cannot be told from it; none where that is all of them."""
+    if column.key in METRICS:
+        compared = _compared(result, column.key, group or ALL_GROUPS)
+        leaders = {row["policy"] for row in compared if not row["separated"]} | {row["best"] for row in compared}
+        return leaders if any(row["separated"] for row in compared) else set()
+    values = {row["policy"]: row[column.key] for row in rows if not row["condition"]}
+    values = {policy: value for policy, value in values.items() if not math.isnan(value)}
+    if column.best is None or len(set(values.values())) < 2:
+        return set()
+    best = column.best(list(values.values()))
+    return {policy for policy, value in values.items() if value == best}
 
 
 def with_interval(mean: float, half_width: float) -> str:

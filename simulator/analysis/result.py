@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from simulator.analysis.comparability import reasons_by_metric
 from simulator.analysis.comparison import DIFFERENCE_COLUMNS, difference_rows
 from simulator.analysis.csvtext import from_csv
 from simulator.analysis.metrics import SUMMARY_COLUMNS, RunFacts, summarise
@@ -130,19 +131,21 @@ def build_result(
     Parameters
     ----------
     name, scenario, table, manifest, curves
-        As in `Result`; the manifest gains ``name``, ``scenario``, ``warmup_s`` and ``cautions``.
+        As in `Result`; the manifest gains ``name``, ``scenario`` and ``warmup_s``, and further ``cautions``.
     facts, warmup_s, batches, horizon_s
         As in `metrics.summarise`.
     """
     summary = summarise(table, facts, warmup_s=warmup_s, batches=batches, horizon_s=horizon_s)
+    outlasting = [] if horizon_s is not None else _outlasting(table)
     full = {
         **manifest,
         "name": name,
         "scenario": scenario,
         "warmup_s": warmup_s,
-        "cautions": [*summary.cautions, *([] if horizon_s is not None else _outlasting(table))],
+        "cautions": [*manifest.get("cautions", ()), *summary.cautions, *outlasting],
     }
-    differences = difference_rows(table, warmup_s=warmup_s, batches=batches)
+    reasons = reasons_by_metric(scenario, summary.rows)
+    differences = difference_rows(table, warmup_s=warmup_s, batches=batches, reasons=reasons)
     return Result(name, scenario, table, summary.rows, differences, full, curves)
 
 

@@ -19,7 +19,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.analysis.csvtext import INTEGER_COLUMNS
+from simulator.analysis.csvtext import INTEGER_COLUMNS, TEXT_COLUMNS
 from simulator.analysis.metrics import SUMMARY_COLUMNS
 from simulator.analysis.staging import StagedFiles, unwritable
 from simulator.errors import Problem, ResultError
@@ -31,7 +31,6 @@ MANIFEST, FAILED, LOCK = "_sweep.json", "_failed.json", "_lock"
 _MOST_FAILED = 1000
 #: characters of a value in a message
 _SHOWN = 60
-_TEXT = ("policy", "group")
 
 
 class SweepFolder:
@@ -148,7 +147,7 @@ def schema_of(grid: Grid, has_groups: bool, with_precision: bool) -> pa.Schema:
     fields += [(axis.path, _type(cells)) for axis, cells in zip(grid.axes, grid.cells, strict=True)]
     for name in SUMMARY_COLUMNS:
         integer = pa.int64() if name in INTEGER_COLUMNS else pa.float64()
-        fields.append((name, pa.string() if name in _TEXT else integer))
+        fields.append((name, pa.string() if name in TEXT_COLUMNS else integer))
         if name == "policy" and has_groups:
             fields.append(("group", pa.string()))
     fields.append(("replications", pa.int64()))
