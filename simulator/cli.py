@@ -20,7 +20,7 @@ from simulator.errors import OffloadSimError, did_you_mean
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-KINDS = ("models", "devices", "radios", "traces", "policies", "scenarios")
+KINDS = ("models", "devices", "radios", "traces", "generators", "samples", "policies", "scenarios")
 WRONG, INTERRUPTED = 2, 130
 
 
@@ -160,7 +160,7 @@ def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> No
 def list_(kind: str) -> None:
     """List what is built in, one kind at a time.
 
-    KIND is models, devices, radios, traces, policies or scenarios.
+    KIND is models, devices, radios, traces, generators, samples, policies or scenarios.
     """
     from simulator.analysis.catalogue import list_view
 
@@ -169,13 +169,15 @@ def list_(kind: str) -> None:
 
 @cli.command()
 @click.argument(
-    "kind", type=click.Choice([*KINDS, "model", "device", "radio", "trace", "policy", "scenario"]), metavar="KIND"
+    "kind",
+    type=click.Choice([*KINDS, "model", "device", "radio", "trace", "generator", "policy", "scenario"]),
+    metavar="KIND",
 )
 @click.argument("name")
 def show(kind: str, name: str) -> None:
     """Show one built-in thing in full.
 
-    KIND is model, device, radio, trace, policy or scenario; NAME is one of those that `list` prints.
+    KIND is model, device, radio, trace, generator, samples, policy or scenario; NAME is one that `list` prints.
     """
     from simulator.analysis.catalogue import show_view
 

@@ -46,7 +46,7 @@ MEASUREMENTS = {
     "3g-uplink-driving": Measurement(
         "3G UMTS uplink, T-Mobile USA, driving", MAHIMAHI, ("mahimahi/TMobile-UMTS-driving.up",)
     ),
-    "lte-uplink-driving": Measurement(
+    "lte-uplink-driving-2022": Measurement(
         "LTE uplink, USA, driving", NUWINS, ("nuwins-5gmemu-uplink/throughput/driving/lte/throughput.list",)
     ),
     "lte-downlink-driving": Measurement(

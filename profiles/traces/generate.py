@@ -25,7 +25,7 @@ PERCENTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
 TRACES = {
     "lte-uplink-driving": (1, (0.3, 3.7, 9.6, 26.2, 51.8), "LTE uplink, USA, mobile, per-cell means; NUWiNS IFIP 2024"),
     "5g-uplink-driving": (2, (1.2, 9.0, 20.3, 43.9, 106.0), "5G uplink, USA, mobile, per-cell means; NUWiNS IFIP 2024"),
-    "lte-downlink-driving": (
+    "lte-downlink-speedtest": (
         3,
         (53.0, 73.0, 117.0, 162.0, 198.0),
         "Verizon LTE downlink, Ookla; SIGCOMM 2021",

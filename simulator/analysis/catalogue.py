@@ -21,6 +21,7 @@ from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import Radio, load_radio
 from simulator.links.trace import read_trace
 from simulator.profiling.model import ModelProfile, load_profile
+from simulator.profiling.samples import load_samples
 from simulator.scenario.load import load_scenario
 from simulator.units import SI_UNIT, exact, human, parse
 
@@ -77,7 +78,7 @@ def _devices() -> Table:
 
 
 def _radios() -> Table:
-    numbers = ("uplink", "downlink", "active", "idle")
+    numbers = ("uplink", "downlink", "active", "idle", "fitted up to")
     view = _table("name", *numbers, "what it is", numbers=numbers)
     for name in paths.names("radio"):
         radio = load_radio(name)
@@ -89,10 +90,18 @@ def _radio_cells(radio: Radio | LoraRadio) -> tuple[str, ...]:
     if isinstance(radio, LoraRadio):
         powers = [entry.value for entry in radio.transmit_power.values()]
         active = f"{human(min(powers), 'power')} to {human(max(powers), 'power')}"
-        return "-", "-", active, human(radio.sleep_power.value, "power")
+        return "-", "-", active, human(radio.sleep_power.value, "power"), "-"
     energies = (radio.uplink_energy_per_bit.value, radio.downlink_energy_per_bit.value)
     powers = [radio.active_power.value, radio.idle_power.value]
-    return *(human(energy, "energy per bit") for energy in energies), *(human(power, "power") for power in powers)
+    fitted = "-"
+    if radio.fitted_rates is not None:
+        highest = (rates.value[1] for rates in (radio.fitted_rates.uplink, radio.fitted_rates.downlink))
+        fitted = " / ".join(human(rate, "bit rate") for rate in highest)
+    return (
+        *(human(energy, "energy per bit") for energy in energies),
+        *(human(power, "power") for power in powers),
+        fitted,
+    )
 
 
 def _traces() -> Table:
@@ -103,6 +112,25 @@ def _traces() -> Table:
         view.add_row(name, "trace: NAME", *_trace_cells(paths.find("trace", name)))
     for name in paths.names("generator"):
         view.add_row(name, "generator: NAME", *_generator_cells(load_markov(name)))
+    return view
+
+
+def _generators() -> Table:
+    numbers = ("step", "mean", "least", "most", "outage")
+    view = _table("name", *numbers, "what it is", numbers=numbers)
+    for name in paths.names("generator"):
+        generator = load_markov(name)
+        _, *cells = _generator_cells(generator)
+        view.add_row(name, human(generator.step, "time"), *cells, Text(generator.title))
+    return view
+
+
+def _samples() -> Table:
+    numbers = ("samples", "early exits", "right at the end")
+    view = _table("name", *numbers, numbers=numbers)
+    for name in paths.names("samples"):
+        records = load_samples(name)
+        view.add_row(name, str(records.size), str(records.exits), f"{float(records.correct[:, -1].mean()):.1%}")
     return view
 
 
@@ -183,7 +211,8 @@ def _add_fields(view: Table, part: Any, prefix: str) -> None:
     for entry, value in entries:
         key = exact(entry, "signal level") if isinstance(entry, float) else entry
         if isinstance(value, Sourced):
-            written = _readable(str(value.model_dump(mode="json")["value"]))
+            held = value.model_dump(mode="json")["value"]
+            written = " to ".join(_readable(str(part)) for part in (held if isinstance(held, list) else [held]))
             view.add_row(f"{prefix}{key}", Text(written), Text(value.origin))
         elif isinstance(value, BaseModel | Mapping):
             _add_fields(view, value, f"{prefix}{key}.")
@@ -202,13 +231,25 @@ def _readable(written: str) -> str:
 
 
 def _show_trace(name: str) -> RenderableType:
-    if name in paths.names("generator") and name not in paths.names("trace"):
+    if name in paths.names("generator"):
         return _show_card(load_markov)(name)
     path = paths.find("trace", name)
     view = _table("length", "mean", "least", "most", "outage")
     view.add_row(*_trace_cells(path))
-    remarks = [line.lstrip("# ") for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
-    return Group(view, Text("\n".join(remarks)))
+    return Group(view, _remarks(path))
+
+
+def _show_samples(name: str) -> RenderableType:
+    path = paths.find("samples", name)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    header = next(line for line in lines if not line.startswith("#"))
+    return Group(_remarks(path), Text(f"columns: {header}"))
+
+
+def _remarks(path: Path) -> Text:
+    """The comment lines of a CSV, which name its source."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return Text("\n".join(line.lstrip("# ") for line in lines if line.startswith("#")))
 
 
 def _show_policy(name: str) -> RenderableType:
@@ -245,6 +286,8 @@ LISTS: Mapping[str, Callable[[], Table]] = MappingProxyType(
         "devices": _devices,
         "radios": _radios,
         "traces": _traces,
+        "generators": _generators,
+        "samples": _samples,
         "policies": _policies,
         "scenarios": _scenarios,
     }
@@ -259,6 +302,8 @@ SHOWS: Mapping[str, Callable[[str], RenderableType]] = MappingProxyType(
             (("devices", "device"), _show_card(load_card)),
             (("radios", "radio"), _show_card(load_radio)),
             (("traces", "trace"), _show_trace),
+            (("generators", "generator"), _show_card(load_markov)),
+            (("samples",), _show_samples),
             (("policies", "policy"), _show_policy),
             (("scenarios", "scenario"), _show_scenario),
         )

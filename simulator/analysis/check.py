@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from simulator.analysis.foreseen import warnings
 from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
-from simulator.analysis.saturation import loads_of, nearly_full, overloaded
+from simulator.analysis.saturation import loads_of
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.load import LoadedScenario
 from simulator.workload import draw
@@ -29,4 +30,4 @@ def check(loaded: LoadedScenario) -> tuple[list[Problem], list[str]]:
     except ScenarioError as error:
         return loaded.located(error.problems), []
     loads = loads_of(system, plans, workload)
-    return [], [*overloaded(loads), *nearly_full(loads)]
+    return [], warnings(system, plans, loads)

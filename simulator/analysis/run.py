@@ -15,11 +15,11 @@ from typing import Any
 import pyarrow as pa
 
 from simulator.analysis.curves import rate_sweep
+from simulator.analysis.foreseen import foreseen
 from simulator.analysis.radio_timeline import RadioTimelines
 from simulator.analysis.replications import Replications
 from simulator.analysis.requests import table
 from simulator.analysis.result import Result, build_result
-from simulator.analysis.saturation import nearly_full
 from simulator.engines.base import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.library import Library
@@ -82,7 +82,7 @@ def run_scenario(
             except ScenarioError as error:
                 raise ScenarioError(loaded.located(error.problems)) from error
     manifest = _manifest(loaded, system, runs.engine, time.perf_counter() - started)
-    manifest["cautions"] = nearly_full(runs.loads)
+    manifest["cautions"] = foreseen(system, plans, runs.loads)
     result = build_result(
         scenario.name,
         manifest["scenario"],

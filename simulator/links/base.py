@@ -31,6 +31,10 @@ class LinkKind(BaseModel):
         """The channel, or what may be assumed of it; ``base`` is the folder of relative references."""
         raise TypeError(f"{type(self).__name__} must say its channel")
 
+    def high_rate_bps(self, base: Path | None) -> float:
+        """The rate that this direction exceeds a tenth of the time."""
+        return self.channel(base).exceeded_rate_bps(0.1)
+
     def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:  # noqa: ARG002
         """The channel of one device in one replication."""
         return self.channel(base)

@@ -65,6 +65,10 @@ class BlockageLink(LinkKind):
         """A constant rate, the mean over time: what the planner assumes."""
         return Channel.constant(self.clear + (self.blocked - self.clear) * self.blocked_share)
 
+    def high_rate_bps(self, base: Path | None) -> float:  # noqa: ARG002
+        """The rate exceeded a tenth of the time: that of the clear path, unless it is hardly ever clear."""
+        return self.clear if self.blocked_share < 0.9 else self.blocked
+
     def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:  # noqa: ARG002
         """One realisation, for one device in one replication.
 

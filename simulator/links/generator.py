@@ -33,7 +33,7 @@ _MOST_STATES = 64
 #: what the kinds of generators give, and where a scenario names them
 _GIVES = {"markov": "rates", "gilbert-elliott": "losses"}
 _BELONGS = {
-    "markov": "name it as the channel, like uplink: {generator: lte-uplink-driving}",
+    "markov": "name it as the channel, like uplink: {generator: lte-uplink-driving-2022}",
     "gilbert-elliott": 'name it under losses, like uplink: {rate: "5 Mbit/s", losses: {generator: mine.yaml}}',
 }
 

@@ -1,4 +1,4 @@
-"""A link whose rate is drawn from a fitted generator: ``uplink: {generator: lte-uplink-driving}``.
+"""A link whose rate is drawn from a fitted generator: ``uplink: {generator: lte-uplink-driving-2022}``.
 
 The realisation is drawn once, before the run, from its own random stream: a long piecewise constant channel that
 starts again when it ends. In each state the rate is uniform below and above its mean, in the shares that keep the mean.
@@ -47,6 +47,10 @@ class MarkovLink(LinkKind):
         spec = load_markov(self.generator, base)
         _refuse_too_long(spec, self.length / spec.step, self.length)
         return Channel.constant(spec.mean_rate_bps)
+
+    def high_rate_bps(self, base: Path | None) -> float:
+        """The rate that the measurement behind the generator exceeds a tenth of the time."""
+        return load_markov(self.generator, base).fitted_to.p90
 
     def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:
         """One realisation, for one device in one replication."""

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from simulator import paths
 from simulator.devices.sourced import Sourced, card_in, document_at
 from simulator.errors import CardError, Problem
+from simulator.links.fitted_rates import FittedRates
 from simulator.links.lora_radio import LoraRadio
 from simulator.scenario.mistakes import shown
 from simulator.scenario.quantities import Duration, EnergyPerBit, PositiveDuration, Power
@@ -55,6 +56,9 @@ class Radio(BaseModel):
     downlink_energy_per_bit: Sourced[EnergyPerBit] = Field(description="alpha_d: energy for each bit received.")
     active_power: Sourced[Power] = Field(description="beta: power while sending or receiving, beside the bits.")
     idle_power: Sourced[Power] = Field(description="Power while the radio is idle.")
+    fitted_rates: FittedRates | None = Field(
+        None, description="Rates that the powers were fitted to; outside of them a run cautions. Not known if left out."
+    )
     promotion: Promotion | None = Field(None, description="From idle to transferring; none is needed if left out.")
     tail: tuple[TailStage, ...] = Field((), description="Stages after the last transfer, in order.", max_length=8)
 

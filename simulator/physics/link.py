@@ -48,6 +48,13 @@ class Channel:
             return float(self.rates_bps[0])
         return float(self.cumulative_bits[-1] / self.edges_s[-1])
 
+    def exceeded_rate_bps(self, share: float) -> float:
+        """The rate that the channel exceeds for at most this share of the time."""
+        order = np.argsort(self.rates_bps)
+        time_s = np.cumsum(np.diff(self.edges_s)[order])
+        place = np.searchsorted(time_s, (1 - share) * time_s[-1])
+        return float(self.rates_bps[order][min(int(place), order.size - 1)])
+
     def rate_at_bps(self, instant_s: float) -> float:
         """Rate at an instant."""
         phase = instant_s % self.edges_s[-1]

@@ -128,7 +128,8 @@ def test_list_names_everything_built_in(kind: str) -> None:
     """One row each; generators stand below the traces."""
     done = offload_sim("list", kind)
     assert done.exit_code == 0, done.stderr
-    names = registry.kinds("policies") if kind == "policies" else paths.names(kind.removesuffix("s"))
+    one = kind if kind in paths.FOLDERS else kind.removesuffix("s")
+    names = registry.kinds("policies") if kind == "policies" else paths.names(one)
     names += paths.names("generator") if kind == "traces" else []
     shown = [line.split()[0] for line in done.stdout.splitlines()[1:]]
     assert shown == names
@@ -150,6 +151,8 @@ def test_the_outage_of_a_generator_is_that_of_its_measurement() -> None:
         (("device", "raspberry-pi-4"), ("memory", "idle_power", "compute.rates.conv")),
         (("radio", "lte"), ("uplink_energy_per_bit", "Huang")),
         (("trace", "lte-uplink-driving"), ("300 s", "source")),
+        (("generator", "lte-uplink-driving-2022"), ("states.0.mean", "NUWiNS", "step")),
+        (("samples", "resnet50-exits"), ("estimated", "entropy_1", "correct_final")),
         (("policy", "split"), ("at", "best", "encoding", "required")),
         (("scenario", "first"), ("name: first", "policies:")),
     ],

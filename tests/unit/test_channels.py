@@ -12,7 +12,7 @@ from simulator.analysis.run import prepare
 from simulator.plan.channels import with_drawn_channels
 from simulator.scenario.load import load_scenario
 
-RANDOM = {"generator": "lte-uplink-driving", "length": "60 s"}
+RANDOM = {"generator": "lte-uplink-driving-2022", "length": "60 s"}
 FIXED = {"rate": "5 Mbit/s"}
 BOTH = [{"kind": "local"}, {"kind": "edge", "encoding": "jpeg"}]
 

@@ -55,6 +55,15 @@ def test_card_loads_and_draws_more_when_it_works(name: str) -> None:
     assert card.active_w > card.idle_w >= 0
 
 
+def test_a_raspberry_pi_4_draws_what_inference_took() -> None:
+    """MLPerf Inference v2.0, ArmNN in float32: mJ over ms of the least and the most thirsty network of eleven."""
+    least, most = 113.2 / 26.49, 1860.8 / 332.4  # MobileNetV3 small, ResNet-50
+    active_w = load_card("raspberry-pi-4").active_w
+    assert least < active_w < most
+    assert active_w == pytest.approx((least * most) ** 0.5, rel=0.02)  # as far from either
+    assert load_card("raspberry-pi-3b-plus").active_w < active_w < load_card("raspberry-pi-5").active_w
+
+
 @pytest.mark.parametrize("name", RADIOS)
 def test_radio_loads_and_draws_more_when_it_works(name: str) -> None:
     """Sending power exceeds idle power, and what a LoRa radio draws asleep."""

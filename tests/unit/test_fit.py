@@ -259,7 +259,7 @@ BUILT_IN = paths.names("generator")
 
 def test_generators_are_shipped_for_every_technology() -> None:
     """3G, LTE both ways, 5G both ways and WiFi."""
-    assert {"3g-uplink-driving", "lte-uplink-driving", "lte-downlink-driving", "wifi-office"} <= set(BUILT_IN)
+    assert {"3g-uplink-driving", "lte-uplink-driving-2022", "lte-downlink-driving", "wifi-office"} <= set(BUILT_IN)
     assert {"5g-mmwave-uplink-walking", "5g-downlink-driving"} <= set(BUILT_IN)
 
 

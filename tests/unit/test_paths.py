@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import paths
+from simulator.analysis.catalogue import LISTS
 from simulator.errors import NotFoundError
 
 
@@ -38,6 +40,22 @@ def test_odd_paths_are_not_found_rather_than_crash(reference: str, tmp_path: Pat
     with pytest.raises(NotFoundError, match="does not exist") as caught:
         paths.find("model", reference, tmp_path)
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("kind", sorted(paths.FOLDERS))
+def test_an_unknown_name_points_to_a_list_that_exists(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no built-in is near, the hint names `list KIND`, and the command knows that kind."""
+    monkeypatch.setattr(paths, "did_you_mean", lambda *_: "")
+    with pytest.raises(NotFoundError) as caught:
+        paths.find(kind, "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqq")
+    named = re.search(r"offload-sim list (\w+)", caught.value.problems[0].hint)
+    assert named is not None
+    assert named[1] in LISTS
+
+
+def test_traces_and_generators_have_names_of_their_own() -> None:
+    """Whoever reads a name knows which of the two is meant."""
+    assert set(paths.names("trace")) & set(paths.names("generator")) == set()
 
 
 def test_a_path_counts_from_the_folder_of_its_document_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ DOCUMENT: dict[str, Any] = {
     "server": "t4-tensorrt",
     "link": {
         "uplink": {"rate": "5 Mbit/s"},
-        "downlink": {"kind": "trace", "trace": "lte-downlink-driving"},
+        "downlink": {"kind": "trace", "trace": "lte-downlink-speedtest"},
         "propagation": "1 ms",
     },
     "workload": {"arrivals": "periodic", "rate": "1 /s", "jitter": "1 ms", "requests": 3, "deadline": "1 s"},

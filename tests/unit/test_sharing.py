@@ -200,7 +200,7 @@ def test_devices_of_all_groups_have_their_cell(world: tuple[str, str, str], tmp_
     "uplink",
     [
         {"trace": "lte-uplink-driving"},
-        {"generator": "lte-uplink-driving"},
+        {"generator": "lte-uplink-driving-2022"},
         {"clear": "9 Mbit/s", "blocked": "1 Mbit/s", "mean_clear": "1 s", "mean_blocked": "1 s"},
     ],
 )
