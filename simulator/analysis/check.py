@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from simulator.analysis.foreseen import warnings
 from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
-from simulator.analysis.saturation import loads_of, nearly_full, overloaded
+from simulator.analysis.saturation import loads_of
 from simulator.errors import Problem, ScenarioError
+from simulator.plan.memory import require_memory
 from simulator.scenario.load import LoadedScenario
 from simulator.workload import draw
 
@@ -25,8 +27,9 @@ def check(loaded: LoadedScenario) -> tuple[list[Problem], list[str]]:
     except ScenarioError as error:
         return list(error.problems), []
     try:
+        require_memory(system, plans)
         workload = draw(sources(system), loaded.scenario.seed, 0)
     except ScenarioError as error:
         return loaded.located(error.problems), []
     loads = loads_of(system, plans, workload)
-    return [], [*overloaded(loads), *nearly_full(loads)]
+    return [], warnings(system, plans, loads)

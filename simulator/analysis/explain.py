@@ -16,9 +16,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.analysis.foreseen import warnings
 from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
-from simulator.analysis.saturation import loads_of, nearly_full, overloaded
+from simulator.analysis.saturation import loads_of
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
 from simulator.plan.system import Group, System
@@ -55,8 +56,7 @@ def explain(loaded: LoadedScenario) -> RenderableType:
         parts.append(Text(_headline(group, system), style="bold"))
         parts += [_table(title, members, g) for title, members in _kinds(system, plans)]
         parts += [Text(_sentence(system, plan, k, g)) for k, plan in enumerate(plans)]
-    warnings = [*overloaded(loads), *nearly_full(loads)]
-    parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings]
+    parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings(system, plans, loads)]
     return Lines(*parts)
 
 
