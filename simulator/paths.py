@@ -7,7 +7,7 @@ out of their folder.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os.path import isdir, isfile
+from os.path import getsize, isdir, isfile
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +23,20 @@ FOLDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "generator": ("profiles/generators", ".yaml"),
         "samples": ("profiles/samples", ".csv"),
         "scenario": ("scenarios", ".yaml"),
+    }
+)
+
+#: the largest file of each kind in bytes: a hundred times what anyone has, and no more than fits into memory when read
+LARGEST: Mapping[str, int] = MappingProxyType(
+    {
+        "model": 32_000_000,
+        "device": 200_000,
+        "radio": 200_000,
+        "trace": 128_000_000,
+        "generator": 200_000,
+        "samples": 128_000_000,
+        "arrivals": 128_000_000,
+        "scenario": 200_000,
     }
 )
 
@@ -70,10 +84,12 @@ def find(kind: str, reference: str, base: Path | None = None) -> Path:
     Raises
     ------
     NotFoundError
-        Naming the nearest built-ins.
+        Naming the nearest built-ins; and for a file that is too large to be one of its kind.
     """
     if looks_like_path(reference):
-        return find_file(kind, reference, base)
+        found = find_file(kind, reference, base)
+        require_size(kind, found)
+        return found
     path = folder(kind) / f"{reference}{FOLDERS[kind][1]}"
     if isfile(path):
         return path
@@ -84,6 +100,20 @@ def find(kind: str, reference: str, base: Path | None = None) -> Path:
     else:
         hint = did_you_mean(reference, names(kind)) or f"`offload-sim list {plural}` shows them"
     raise NotFoundError(Problem(f'no built-in {kind} is called "{reference[:_SHOWN]}"', hint))
+
+
+def require_size(kind: str, path: Path) -> None:
+    """Refuse a file that would not fit into memory, before it is read.
+
+    Raises
+    ------
+    NotFoundError
+        Saying how large it is, and how large a file of its kind (a key of `LARGEST`) may be.
+    """
+    size, most = getsize(path), LARGEST[kind]
+    if size > most:
+        message = f"has {size / 1e6:,.0f} MB, and a file of this kind at most {most / 1e6:g} MB"
+        raise NotFoundError(Problem(message, f"is this the {kind} file that you mean?", file=str(path)))
 
 
 def find_file(what: str, reference: str, base: Path | None = None) -> Path:

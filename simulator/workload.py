@@ -14,11 +14,15 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator import paths
 from simulator.devices.card import Variability
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.schema import Workload as WorkloadSpec
 
 Floats = NDArray[np.float64]
+
+#: latest recorded arrival: three years; beyond, doubles do not resolve microseconds in sums of thousands of them
+LATEST_S = 1e8
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,8 @@ def _recorded(source: Source) -> dict[int, Floats]:
     path = Path(spec.file)
     if not path.is_absolute() and source.base is not None and (source.base / path).is_file():
         path = source.base / path
+    if path.is_file():
+        paths.require_size("arrivals", path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -184,7 +190,8 @@ def _recorded(source: Source) -> dict[int, Floats]:
             device = int(fields[1]) if len(header) == 2 else -1
             ok = (
                 math.isfinite(time)
-                and time >= 0
+                and 0 <= time <= LATEST_S
+                and device >= -1
                 and (device == -1) == (len(header) == 1)
                 and len(fields) == len(header)
             )
@@ -194,7 +201,8 @@ def _recorded(source: Source) -> dict[int, Floats]:
             problems.append(
                 Problem(
                     f'"{",".join(fields)[:60]}" is no arrival',
-                    f"a time of at least 0 s; devices count from 0 to {len(source.devices) - 1}",
+                    f"a time from 0 to {LATEST_S:g} s, counted from the start of the observation and not since 1970; "
+                    f"devices count from 0 to {len(source.devices) - 1}",
                     file=str(path),
                     line=number,
                     column=1,

@@ -7,6 +7,7 @@ from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
 from simulator.analysis.saturation import loads_of
 from simulator.errors import Problem, ScenarioError
+from simulator.plan.memory import require_memory
 from simulator.scenario.load import LoadedScenario
 from simulator.workload import draw
 
@@ -26,6 +27,7 @@ def check(loaded: LoadedScenario) -> tuple[list[Problem], list[str]]:
     except ScenarioError as error:
         return list(error.problems), []
     try:
+        require_memory(system, plans)
         workload = draw(sources(system), loaded.scenario.seed, 0)
     except ScenarioError as error:
         return loaded.located(error.problems), []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.analysis.saturation import Loads, nearly_full, overloaded
+from simulator.plan.futile import futile
 from simulator.plan.plan import Plan
 from simulator.plan.radio_range import outside_fit
 from simulator.plan.system import System
@@ -20,7 +21,7 @@ def foreseen(system: System, plans: Sequence[Plan], loads: Loads) -> list[str]:
     loads : Loads
         See `saturation.loads_of`.
     """
-    return [*nearly_full(loads), *outside_fit(system, plans)]
+    return [*nearly_full(loads), *futile(system, plans), *outside_fit(system, plans)]
 
 
 def warnings(system: System, plans: Sequence[Plan], loads: Loads) -> list[str]:

@@ -23,6 +23,7 @@ from simulator.analysis.result import Result, build_result
 from simulator.engines.base import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.library import Library
+from simulator.plan.memory import require_memory
 from simulator.plan.plan import Plan, make_plan
 from simulator.plan.system import System, resolve
 from simulator.scenario.load import LoadedScenario
@@ -66,6 +67,7 @@ def run_scenario(
 
         check_writable(output_dir)
     system, plans = prepare(loaded)
+    _require_memory(loaded, system, plans)
     scenario = loaded.scenario
     replications = scenario.statistics.replications
     timelines = RadioTimelines(system)
@@ -126,6 +128,13 @@ def prepare(loaded: LoadedScenario, library: Library | None = None) -> tuple[Sys
         # what is wrong with the server is wrong for every policy
         raise ScenarioError(loaded.located(dict.fromkeys(problems)))
     return system, plans
+
+
+def _require_memory(loaded: LoadedScenario, system: System, plans: list[Plan]) -> None:
+    try:
+        require_memory(system, plans)
+    except ScenarioError as error:
+        raise ScenarioError(loaded.located(error.problems)) from error
 
 
 def _manifest(loaded: LoadedScenario, system: System, engine: str, wall_s: float) -> dict[str, Any]:

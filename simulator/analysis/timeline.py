@@ -32,6 +32,8 @@ Ints = NDArray[np.int64]
 #: states of a radio; the stages of a tail follow, as many as its card has
 _IDLE, _PROMOTION, _SEND, _RECEIVE, _BOTH, _TAIL = range(6)
 _STATES = ("idle", "promotion", "send", "receive", "send+receive")
+#: changes of rate in what is looked at, beyond which no figure could show them
+_MOST_CHANGES = 1_000_000
 #: states in which bits cross, and in which nothing is going on
 ON_AIR = ("send", "receive", "send+receive", "transmit")
 REST = ("idle", "sleep")
@@ -105,12 +107,13 @@ class _Way:
         """Instants at which power or state may change."""
         moves = self.transfers
         instants = np.concatenate((moves.start_s, moves.bits_from_s, moves.end_s))
-        if not isinstance(self.rates, Channel) or self.rates.rates_bps.size == 1 or moves.request.size == 0:
+        if not isinstance(self.rates, Channel) or self.rates.rates_bps.size == 1:
             return instants
-        period = self.rates.edges_s[-1]
-        laps = np.arange(moves.bits_from_s[0] // period, moves.end_s[-1] // period + 1)
-        changes = (laps[:, None] * period + self.rates.edges_s[:-1]).ravel()
-        return np.append(instants, changes[_which(moves.bits_from_s, moves.end_s, changes) >= 0])
+        first, count = _changes_inside(self.rates, moves)
+        of = np.repeat(np.arange(count.size), count)
+        number = first[of] + np.arange(of.size) - np.repeat(np.cumsum(count) - count, count)
+        lap, segment = np.divmod(number, self.rates.rates_bps.size)
+        return np.append(instants, lap * self.rates.edges_s[-1] + self.rates.edges_s[segment])
 
     def rate_bps(self, transfer: Ints, at_s: Floats) -> Floats:
         """Rate of the transfer that each instant lies in, 0 for none."""
@@ -158,13 +161,31 @@ def radio_segments(
 
 
 def _rates(transfers: Transfers, plan: Plan, log: RequestLog, stage: str, device: int) -> Channel | Floats:
-    """Rate of a device's channel, or in a shared cell the mean rate of each transfer."""
+    """Rate of a device's channel; the mean rate of each transfer in a shared cell, or where rates change too often."""
     if plan.cell_of is None or plan.cell_of[device] < 0:
         channel: Channel = getattr(plan, stage)[getattr(plan, f"{stage}_of")[device]]
-        return channel
+        if _changes_inside(channel, transfers)[1].sum() <= _MOST_CHANGES:
+            return channel
     time_s = transfers.end_s - transfers.bits_from_s
     bits = bits_of(transfers, plan, log, stage, device)
     return np.divide(bits, time_s, out=np.zeros(time_s.size), where=time_s > 0)
+
+
+def _changes_inside(channel: Channel, transfers: Transfers) -> tuple[Ints, Ints]:
+    """For each transfer, the number of the first change of rate after its first bit, and how many until its end.
+
+    Changes are numbered from time 0 on, over all laps of the trace.
+    """
+    period, segments = channel.edges_s[-1], channel.rates_bps.size
+
+    def after(at_s: Floats) -> Ints:
+        laps = np.floor(at_s / period)
+        inside = np.searchsorted(channel.edges_s[:-1], at_s - laps * period, side="right")
+        numbers: Ints = (laps * segments).astype(np.int64) + inside
+        return numbers
+
+    first = after(transfers.bits_from_s)
+    return first, np.maximum(after(transfers.end_s) - first, 0)
 
 
 def _states(radio: Radio, ways: tuple[_Way, _Way], until_s: float) -> Segments:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from simulator import paths
 from simulator.devices.batching import BatchCurve
 from simulator.devices.sourced import Sourced, read_card
+from simulator.errors import Problem
 from simulator.profiling.model import ModelProfile
 from simulator.scenario.kinds import Registered
+from simulator.scenario.mistakes import nested
 from simulator.scenario.quantities import PositiveSize, Power
 from simulator.units import human
 
@@ -69,6 +71,15 @@ class Card(BaseModel):
         None, description="How the time of a batch grows with its size; without it the server takes no batches."
     )
     variability: Variability | None = Field(None, description="Run-to-run variation; none if left out.")
+
+    @model_validator(mode="after")
+    def _computing_takes_power(self) -> Self:
+        """Refuse a machine that saves energy by computing."""
+        if self.active_power.value < self.idle_power.value:
+            active, idle = (human(power.value, "power") for power in (self.active_power, self.idle_power))
+            message = f"computing takes {active}, less than the {idle} of doing nothing"
+            raise nested(Problem(message, "the power of the whole machine, idle part included", ("active_power",)))
+        return self
 
     @property
     def element_bytes(self) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING
 
 from simulator.errors import Problem
-from simulator.profiling.graph import INPUT, Layer
+from simulator.profiling.graph import ELEMENT_BYTES, INPUT, Layer
 
 if TYPE_CHECKING:
     from simulator.profiling.model import ModelProfile
@@ -24,7 +25,7 @@ _AGAIN = "the file is damaged or was edited: extract the profile again"
 
 def contradictions(profile: ModelProfile) -> list[Problem]:
     """All problems of a profile whose form is right; empty for a sound one."""
-    problems = [*_names(profile), *_order(profile), *_loss_effect(profile)]
+    problems = [*_names(profile), *_order(profile), *_loss_effect(profile), *_encodings(profile)]
     if not problems:
         problems += [*_exits(profile), *_sizes(profile)]
     if not problems:
@@ -71,6 +72,16 @@ def _loss_effect(profile: ModelProfile) -> Iterator[Problem]:
     if effect.kept[:1] != (1.0,):
         message = "not all of the accuracy is kept when nothing is lost"
         yield Problem(message, "for example [1, 0.8, 0.2]", ("loss_effect", "kept"))
+
+
+def _encodings(profile: ModelProfile) -> Iterator[Problem]:
+    """An encoding that is named like an element type is the input in that type."""
+    elements = prod(profile.input_shape)
+    for name, encoding in profile.encodings.items():
+        if name in ELEMENT_BYTES and encoding.size_bytes != elements * ELEMENT_BYTES[name]:
+            message = f"{name} input is said to have {encoding.size_bytes:g} bytes"
+            hint = f"{elements} elements of {name} have {elements * ELEMENT_BYTES[name]} bytes"
+            yield Problem(message, hint, ("encodings", name, "size_bytes"))
 
 
 def _exits(profile: ModelProfile) -> Iterator[Problem]:

@@ -181,6 +181,8 @@ def load_profile(reference: str | Path, base: Path | None = None) -> ModelProfil
         If the file is damaged; lists every problem.
     """
     path = reference if isinstance(reference, Path) else paths.find("model", reference, base)
+    if path.is_file():
+        paths.require_size("model", path)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

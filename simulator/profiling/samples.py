@@ -54,7 +54,7 @@ def load_samples(reference: str, base: Path | None = None) -> SampleRecords:
     Raises
     ------
     TraceError
-        For missing columns, values that are not numbers, scores that are not finite, and an empty file.
+        For missing columns, values that are not numbers, scores that no softmax gives, and an empty file.
     """
     path = paths.find("samples", reference, base)
     file = str(path)
@@ -94,4 +94,9 @@ def load_samples(reference: str, base: Path | None = None) -> SampleRecords:
         raise TraceError(
             Problem("holds correct values other than 0 and 1", "write 1 for right, 0 for wrong", file=file)
         )
+    most = 1.0 if score == "confidence" else np.inf
+    if (scores < 0).any() or (scores > most).any():
+        wrong = float(scores[(scores < 0) | (scores > most)][0])
+        what = "an entropy is at least 0" if score == "entropy" else "a confidence lies between 0 and 1"
+        raise TraceError(Problem(f"holds the {score} {wrong:g}", what, file=file))
     return SampleRecords(scores, correct.astype(bool), score == "entropy")

@@ -33,7 +33,7 @@ _ZERO: dict[str, JsonValue] = {"default": "0 s"}
 #: what a scenario without jitter says when it is written out in full
 NO_JITTER = "0 s"
 
-#: rows of the request table that a run may ask for; beyond, memory is the limit long before time is
+#: rows of the request table that a run may ask for; whether they fit into memory is `plan.memory`'s business
 MAX_ROWS = 50_000_000
 
 Name = Annotated[str, Field(pattern=_NAME, max_length=80)]
@@ -246,13 +246,13 @@ class Scenario(RuledPart):
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
-        """Refuse a run that could only end for want of memory."""
+        """Refuse a run that no machine is likely to have the memory for."""
         groups = [(g.count, g.workload or self.workload) for g in self.fleet or ()] or [(self.count, self.workload)]
         requests = sum(count * workload.expected_requests for count, workload in groups)
         rows = requests * len(self.policies) * self.statistics.replications
         if rows > MAX_ROWS:
             message = f"asks for about {rows:.3g} rows (requests of all devices, replications and policies)"
-            raise nested(Problem(message, f"at most {MAX_ROWS:,} fit into memory: shorten it", ("workload",)))
+            raise nested(Problem(message, f"at most {MAX_ROWS:,} are simulated in one run: shorten it", ("workload",)))
         return self
 
     @model_validator(mode="after")
@@ -261,6 +261,20 @@ class Scenario(RuledPart):
         if self.horizon is not None and self.statistics.warmup >= self.horizon:
             message = f"the warm-up leaves nothing before the horizon of {human(self.horizon, 'time')}"
             raise nested(Problem(message, "shorten the warm-up or lengthen the horizon", ("statistics", "warmup")))
+        return self
+
+    @model_validator(mode="after")
+    def _orders_something(self) -> Self:
+        """Refuse an order that has nothing to go by."""
+        order, fleet = self.serving.order, self.fleet or ()
+        workloads = [group.workload or self.workload for group in fleet] or [self.workload]
+        if order == "deadline" and all(workload.deadline is None for workload in workloads):
+            message, hint = "no request has a deadline to go by", "write workload.deadline, or leave order out"
+            raise nested(Problem(message, hint, ("serving", "order")))
+        if order == "priority" and len({group.priority for group in fleet}) < 2:
+            message = "all requests have the same priority"
+            hint = "write a priority for the groups of a fleet, or leave order out"
+            raise nested(Problem(message, hint, ("serving", "order")))
         return self
 
     @classmethod

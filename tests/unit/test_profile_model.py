@@ -144,6 +144,7 @@ def test_every_key_is_needed(tmp_path, key):
         (_set("input_shape", [1, 0]), "0 is not a whole number of at least 1"),
         (_set("input_dtype", "float31"), "'float31' is not known"),
         (_set("encodings", "float32", "size_bytes", math.inf), "inf is not a positive number"),
+        (_set("encodings", "float32", "size_bytes", 5.0), "float32 input is said to have 5 bytes"),
         (_set("graph", 3, 3, -10), "-10 is not a whole number"),
         (_set("graph", 3, 1, "convolution"), "'convolution' is not known"),
         (_set("graph", 3, 0, "stem"), 'layers 0 and 3 are both called "stem"'),

@@ -236,3 +236,14 @@ def test_a_rate_that_never_stays_is_shown_by_a_few_thousand_rows(tmp_path: Path)
 def test_lengths_are_rounded_up_to_what_one_would_choose(length_s: float, rounded_s: float) -> None:
     """Halves below ten, then whole ones, from twenty on fives, of the largest unit that fits."""
     assert rounded_up(length_s) == pytest.approx(rounded_s)
+
+
+def test_a_trace_of_nanoseconds_over_a_long_run_is_drawn_with_mean_rates(tmp_path: Path) -> None:
+    """Half a nanosecond on, half off: 2e9 changes in a second of sending are not enumerated; the energy is the same."""
+    steps = trace(tmp_path, [(0.0, 16e6), (1e-9, 0.0)], "steps")
+    link = {"uplink": {"trace": steps}, "downlink": {"rate": "2 Mbit/s"}, "radio": "lte-aro"}
+    fast = [row for row in rows_of(world(tmp_path, link=link)) if row["state"] == "send"]
+    plain = [row for row in rows_of(world(tmp_path)) if row["state"] == "send"]
+    assert len(fast) == len(plain) == 1
+    energy = [row["power_w"] * (row["end_s"] - row["start_s"]) for row in (fast[0], plain[0])]
+    assert energy[0] == pytest.approx(energy[1], rel=1e-6)
