@@ -45,7 +45,7 @@ def assemble(plan: Blueprint) -> ModelProfile:
         top1=plan.top1,
         top1_source=plan.top1_source,
         uncounted=tuple(found.uncounted),
-        versions=versions("torch", "fvcore", *plan.packages),
+        versions=versions("torch", *plan.packages),
     )
     problems = contradictions(profile)
     if problems:

@@ -19,8 +19,10 @@ from torch.export import ExportedProgram
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from simulator.errors import ExtractionError, Problem
+from simulator.profiling.extract.eager import eager_macs
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint
+from simulator.profiling.extract.state import written_by
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,13 @@ class Captured:
         The module, its parameters fake.
     program : torch.export.ExportedProgram
         Its graph for one input.
+    eager_macs : int
+        Multiply-accumulates that PyTorch's own counter sees while the module runs.
     """
 
     module: torch.nn.Module
     program: ExportedProgram
+    eager_macs: int
 
 
 def capture(plan: Blueprint) -> Captured:
@@ -64,8 +69,19 @@ def capture(plan: Blueprint) -> Captured:
             hint = "give the input that it expects with --input; control flow must not depend on values"
             raise ExtractionError(Problem(message, hint)) from error
         if writes_through_view(program.graph, program.graph_signature.user_inputs):
+            _drop_idle_dropouts(program)
             program = program.run_decompositions({})
-    return Captured(module, program)
+        seen = eager_macs(module, args, kwargs, mode)
+    return Captured(module, program, seen)
+
+
+def _drop_idle_dropouts(program: ExportedProgram) -> None:
+    """A dropout at inference hands on its input itself; decompositions would make a copy, which later writes miss."""
+    for node in list(program.graph.nodes):
+        if node.op == "call_function" and "dropout" in base_name(node.target):
+            node.replace_all_uses_with(node.all_input_nodes[0])
+            program.graph.erase_node(node)
+    program.graph_module.recompile()
 
 
 def first_line(error: BaseException) -> str:
@@ -88,17 +104,17 @@ def writes_through_view(graph: torch.fx.Graph, inputs: Collection[str]) -> bool:
         called = node.op == "call_function"
         if called and base_name(node.target) not in SHAPE_ONLY and not dependent.isdisjoint(node.all_input_nodes):
             dependent.add(node)
+        written = list(written_by(node))
         source = node.args[0] if called and node.args else None
-        root = node
-        if isinstance(source, torch.fx.Node):
-            in_place = base_name(node.target, keep_in_place=True).endswith("_")
-            if in_place or kind_of(node.target) == "reshape":
-                root = storage[source]
+        if not written and isinstance(source, torch.fx.Node) and kind_of(node.target) == "reshape":
+            storage[node] = storage[source]
+        else:
+            storage[node] = storage[written[0]] if written else node
+        for root in [storage[target] for target in written]:
             later = (user for alias in names.get(root, ()) for user in alias.users if order[user] > order[node])
-            if in_place and node in dependent and any(later):
+            if node in dependent and any(later):
                 return True
-        storage[node] = root
-        names.setdefault(root, []).append(node)
+        names.setdefault(storage[node], []).append(node)
     return False
 
 

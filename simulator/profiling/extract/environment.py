@@ -37,7 +37,6 @@ def prepare() -> Any:
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
         os.environ[variable] = "1"
     require("torch")
-    require("fvcore")
     import torch
 
     spec = importlib.util.find_spec("torchvision")

@@ -1,7 +1,7 @@
 """From a captured graph to layers: which operators count as layers, what they read, what they cost.
 
-What the outputs do not need is left out. What depends on parameters and buffers alone is folded into the layers that
-read it. Tuples are dissolved: each part of a split is a layer of its own that aliases the split tensor.
+What neither outputs nor state need is left out. What depends on parameters and constant buffers alone is folded into
+the layers that read it. Tuples are dissolved: each part of a split is a layer of its own that aliases the split tensor.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from torch.fx import Node
 from simulator.profiling.check import RESERVED
 from simulator.profiling.extract.capture import Captured
 from simulator.profiling.extract.count import arguments, count_macs
+from simulator.profiling.extract.eager import graph_macs
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
+from simulator.profiling.extract.state import state_of
 from simulator.profiling.graph import INPUT, Layer
 
 _FOLDED_ARITHMETIC = ("add", "sub", "mul", "div")
@@ -59,10 +61,14 @@ class _Reader:
     def __init__(self, captured: Captured) -> None:
         signature = captured.program.graph_signature
         self._module = captured.module
+        # more operators are in the graph than the counter knows; fewer mean that the capture has lost some
+        self._lost_macs = max(captured.eager_macs - graph_macs(captured.program.graph), 0)
         self._nodes = list(captured.program.graph.nodes)
         self._parameters = dict(signature.inputs_to_parameters)
         self._inputs = set(signature.user_inputs)
         results = set(signature.user_outputs)
+        own = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
+        self._state = state_of(self._nodes, self._inputs, own)
         self._results = [node for node in self._nodes[-1].all_input_nodes if node.name in results]
         self._softmaxes = {_path(node) for node in self._nodes if _is_kind(node, "softmax")}
         self._index: dict[Node, int] = {}
@@ -74,7 +80,7 @@ class _Reader:
         self._found = Layers()
 
     def read(self) -> Layers:
-        needed = _ancestors(self._results)
+        needed = _ancestors([*self._results, *self._state.written])
         for node in self._nodes:
             if node in needed:
                 self._visit(node)
@@ -84,18 +90,23 @@ class _Reader:
                 found.outputs.append((self._index[node], _bytes(node.meta["val"])))
         every = {id(parameter): parameter.numel() for parameter in self._module.parameters()}
         found.unread_params = sum(every.values()) - sum(layer.params for layer in found.graph)
-        found.uncounted = sorted(set(found.uncounted))
+        lost = [f"{self._lost_macs} MAC that the captured graph has lost"] if self._lost_macs else []
+        found.uncounted = sorted({*found.uncounted, *self._state.hidden, *lost})
         return found
 
     def _visit(self, node: Node) -> None:
         if node.op == "placeholder" and node.name in self._inputs:
             self._index[node] = INPUT
             self._input_bytes = _bytes(node.meta["val"])
+        elif node in self._state.changing:
+            pass  # it is there wherever its readers are: it is no layer, no input and no constant
         elif node.op != "call_function":
             self._constants[node] = {self._parameters[node.name]} if node.name in self._parameters else set()
         elif base_name(node.target) in SHAPE_ONLY or all(s in self._constants for s in node.all_input_nodes):
             sources = (self._constants.get(source, set()) for source in node.all_input_nodes)
             self._constants[node] = set().union(*sources)
+        elif not any(source in self._index for source in node.all_input_nodes):
+            self._add(node)
         elif node.target is operator.getitem and node.all_input_nodes[0] not in self._splits:
             self._index[node] = self._index[node.all_input_nodes[0]]
         elif isinstance(node.meta.get("val"), list | tuple) and kind_of(node.target) == "reshape":
@@ -159,12 +170,13 @@ class _Reader:
     def _counted_kind(self, node: Node, constants: list[Node]) -> str:
         name = base_name(node.target)
         if name.startswith("conv"):
-            operands = arguments(node)
-            return _convolution_kind(name, operands["input"], operands["weight"], operands.get("groups", 1))
+            return _convolution_kind(name, arguments(node))
         if name == "scaled_dot_product_attention":
             return "attention"
-        if name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+        if name.split("_")[0] in ("lstm", "gru", "rnn"):
             return "recurrent"
+        if "fft" in name:
+            return "other"
         if any(_holds_matrix(constant) for constant in constants):
             return "linear"
         path = _path(node)
@@ -223,11 +235,14 @@ def _result(node: Node) -> tuple[tuple[int, ...], int, int]:
     return tuple(first.shape), sum(map(_bytes, read)), sum(map(_bytes, integers))
 
 
-def _convolution_kind(name: str, source: torch.Tensor, weight: torch.Tensor, groups: int) -> str:
+def _convolution_kind(name: str, given: dict[str, Any]) -> str:
+    weight, groups = given["weight"], given.get("groups", 1)
+    transposed = name.startswith("conv_transpose") or bool(given.get("transposed"))
     if groups > 1:
-        channels = source.shape[1]
+        # a transposed weight leads with the channels that come in, another with those that go out
+        channels = weight.shape[0] if transposed else weight.shape[1] * groups
         return "depthwise_conv" if groups == channels else "grouped_conv"
-    if name.startswith("conv_transpose") or any(extent > 1 for extent in weight.shape[2:]):
+    if transposed or name == "conv_tbc" or any(extent > 1 for extent in weight.shape[2:]):
         return "conv"
     return "pointwise_conv"
 
