@@ -10,8 +10,13 @@ downlinks. Queue order is time joined, then request number; at the edge server i
 that many wait or the longest-waiting one has waited ``max_wait_s``; a request that joins at that very instant is in.
 All requests of a batch complete at the same instant.
 
-**A full queue.** A request that reaches the edge while ``queue_limit`` requests wait there is dropped, or turns back
-and finishes on its device.
+**A full queue.** A request that reaches the edge stands at the door until nothing but starts is left at this instant.
+When the edge's turn comes, who is at the door joins the queue, in its order, while there is room: the queue is full
+for a request that could neither start at that instant, nor join a batch that an idle worker gathers, nor find one of
+``queue_limit`` places to wait (`simulator.physics.queueing`). Who is still at the door when all starts of the instant
+are over, those of the downlinks too, is dropped, or turns back and finishes on its device.
+
+**What a policy sees** is counted in the same way: who waits when its request arrives is who could not start then.
 
 **A lossy link.** The bits of a transfer are those of all its transmissions. What does not get through counts where
 the last bit arrives: a request without all of its input is dropped there unless its model tolerates that, and so is

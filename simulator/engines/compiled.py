@@ -17,7 +17,7 @@ from simulator.engines.cells import airtime_left_s, enter_cell, leave_cell
 from simulator.engines.compiled_lora import answer_over, answer_ready, frame_over, take_up
 from simulator.engines.frames import FRAME_COLUMNS
 from simulator.engines.lorawan import next_start_s, note_frame, start_frame
-from simulator.engines.queues import NOBODY, drop_first, leave_queue, pop_urgent, push, push_urgent, queue_up
+from simulator.engines.queues import NOBODY, drop_first, enter, leave_queue, pop_urgent, push, queue_up
 from simulator.engines.steps import (
     ANSWER_END,
     ANSWERED,
@@ -37,6 +37,7 @@ from simulator.engines.steps import (
     UPLINK_ENTERS,
 )
 from simulator.engines.transfers import sent_bits, transfer_over, wake
+from simulator.physics.queueing import has_room
 
 COMPLETED, DROPPED, QUEUE_FULL, TURNED_BACK, INPUT_LOST, ANSWER_LOST = 0, 1, 1, 2, 3, 4
 
@@ -94,9 +95,16 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
     joined = np.empty(count)
     free = np.ones(stations, dtype=np.int64)
     free[edge] = workers
-    due = np.zeros(stations, dtype=np.bool_)
-    due_at = np.zeros(stations + 1)
-    due_station = np.empty(stations + 1, dtype=np.int64)
+    first_come = (head, tail, follower, joined)
+    # the door of the edge server, where who finds no room is turned away, comes after all stations
+    door = stations
+    limited = queue_limit < count
+    at_door = np.empty(64, dtype=np.int64)
+    door_urgency = np.empty(64)
+    door_size = 0
+    due = np.zeros(stations + 1, dtype=np.bool_)
+    due_at = np.zeros(stations + 2)
+    due_station = np.empty(stations + 2, dtype=np.int64)
     due_size = 0
     times = np.empty(64)
     owners = np.empty(64, dtype=np.int64)
@@ -135,6 +143,35 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
             drop_first(due_at, due_station, due_size)
             due_size -= 1
             due[station] = False
+            if station == edge and door_size > 0:
+                while door_size > 0 and has_room(waiting, free[edge], max_batch, queue_limit):
+                    request = at_door[0]
+                    drop_first(door_urgency, at_door, door_size)
+                    door_size -= 1
+                    urgent = enter(first_come, edge, urgent, urgency, waiting, request, now)
+                    waiting += 1
+                    if max_wait_s > 0:
+                        by_age[youngest] = request
+                        youngest += 1
+                if free[edge] == 0 or (waiting < max_batch and max_wait_s > 0) or waiting == 0:
+                    continue
+            if station == door:
+                while door_size > 0:
+                    request = at_door[0]
+                    drop_first(door_urgency, at_door, door_size)
+                    door_size -= 1
+                    if fallback:
+                        reason[request] = TURNED_BACK
+                        stage[request] = TURN_BACK
+                        if size == times.size:
+                            times = np.concatenate((times, np.empty(size)))
+                            owners = np.concatenate((owners, np.empty(size, dtype=np.int64)))
+                        push(times, owners, size, now + propagation_s[device[request]], request)
+                        size += 1
+                    else:
+                        reason[request] = QUEUE_FULL
+                        status[request] = DROPPED
+                continue
             free[station] -= 1
             if station == edge:
                 taken = min(max_batch, waiting)
@@ -312,23 +349,19 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     if counts_bits and uplink_missing[request] > 0 and not tolerates_loss[here]:
                         reason[request] = INPUT_LOST
                         status[request] = DROPPED
-                    elif waiting >= queue_limit:
-                        if fallback:
-                            reason[request] = TURNED_BACK
-                            stage[request] = TURN_BACK
-                            push(times, owners, size, now + propagation_s[here], request)
-                            size += 1
-                        else:
-                            reason[request] = QUEUE_FULL
-                            status[request] = DROPPED
+                    elif limited:
+                        if door_size == at_door.size:
+                            at_door = np.concatenate((at_door, np.empty(door_size, dtype=np.int64)))
+                            door_urgency = np.concatenate((door_urgency, np.empty(door_size)))
+                        push(door_urgency, at_door, door_size, urgency[request] if urgent_first else 0.0, request)
+                        door_size += 1
+                        if not due[door]:
+                            due[door] = True
+                            push(due_at, due_station, due_size, 0.0, door)
+                            due_size += 1
+                        entered = edge
                     else:
-                        if urgent_first:
-                            if waiting == urgent.size:
-                                urgent = np.concatenate((urgent, np.empty(waiting, dtype=np.int32)))
-                            joined[request] = now
-                            push_urgent(urgent, waiting, urgency, joined, request)
-                        else:
-                            queue_up(head, tail, follower, joined, edge, request, now)
+                        urgent = enter(first_come, edge, urgent, urgency, waiting, request, now)
                         waiting += 1
                         if max_wait_s > 0:
                             by_age[youngest] = request
@@ -411,8 +444,9 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                 due[freed] = True
                 push(due_at, due_station, due_size, 0.0, freed)
                 due_size += 1
-        looks = (entered == edge or freed == edge) and free[edge] > 0 and not due[edge]
-        if looks and (waiting >= max_batch or (waiting > 0 and max_wait_s <= 0)):
+        looks = (entered == edge or freed == edge) and not due[edge]
+        has_batch = free[edge] > 0 and (waiting >= max_batch or (waiting > 0 and max_wait_s <= 0))
+        if looks and (door_size > 0 or has_batch):
             due[edge] = True
             push(due_at, due_station, due_size, 0.0, edge)
             due_size += 1

@@ -21,8 +21,9 @@ from simulator.engines.base import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, 
 from simulator.engines.cell_network import CellNetwork
 from simulator.engines.direction import Direction
 from simulator.engines.lora_network import LoraNetwork
-from simulator.engines.stations import EdgeServer, Station
+from simulator.engines.stations import Door, EdgeServer, Station
 from simulator.physics.link import transfer_s
+from simulator.physics.queueing import left_waiting
 from simulator.physics.rrc import wake_s
 from simulator.plan.plan import Plan
 from simulator.policies.online import Observation, OnlinePolicy
@@ -80,8 +81,10 @@ class Run:
         devices = len(group_of)
         self.processors = [Station(d, self.begin_device) for d in range(devices)]
         self.uplinks = [Station(devices + d, self.begin_uplink) for d in range(devices)]
-        self.edge = EdgeServer(2 * devices, plan.serving, plan.urgency(workload).tolist(), self.begin_edge)
+        urgency = plan.urgency(workload).tolist()
+        self.edge = EdgeServer(2 * devices, plan.serving, urgency, self.wait_for_batch, self.begin_edge)
         self.downlinks = [Station(2 * devices + 1 + d, self.begin_downlink) for d in range(devices)]
+        self.door = Door(3 * devices + 1, self.edge, self.refuse)
         self.wakes = plan.wakes
         self.quiet_since_s = [-math.inf] * devices
         self.awake_from_s = [-math.inf] * devices
@@ -132,7 +135,7 @@ class Run:
     def start(self, station: Station) -> None:
         """Let a station start once; it stays due while it can start again."""
         station.due = False
-        station.start()
+        station.start(self.agenda.now)
         self.consider(station)
 
     def arrive(self, moment: Moment) -> None:
@@ -150,13 +153,15 @@ class Run:
         """Let a policy written in Python decide, and take the option that it names."""
         plan, now, device = self.plan, self.agenda.now, self.device[request]
         group = int(plan.group_of[device])
+        processor, uplink, edge = self.processors[device], self.uplinks[device], self.edge
+        at_edge = left_waiting(len(edge.queue) + len(edge.door), edge.free, edge.serving.max_batch)
         seen = Observation(
             now_s=now,
             device=device,
             uplink_rate_bps=plan.uplink[int(plan.uplink_of[device])].rate_at_bps(now),
-            waiting_device=len(self.processors[device].waiting),
-            waiting_uplink=len(self.uplinks[device].waiting),
-            waiting_edge=len(self.edge.queue),
+            waiting_device=left_waiting(len(processor.waiting), processor.free, 1),
+            waiting_uplink=left_waiting(len(uplink.waiting), uplink.free, 1),
+            waiting_edge=min(at_edge, edge.serving.queue_limit),
         )
         row = plan.row_at(group, policy.decide(seen), int(self.sample[request]))
         on_device, on_edge = self.factors
@@ -254,25 +259,28 @@ class Run:
         self.consider(self.uplinks[device])
 
     def reach_edge(self, moment: Moment) -> None:
-        """The last bit has arrived at the edge server, which queues the request or has no room for it."""
+        """The last bit has arrived at the edge server."""
         request = moment.request
-        edge = self.edge
-        device = self.device[request]
-        if self.up.missing_bits[request] > 0 and not self.tolerates_loss[device]:
+        if self.up.missing_bits[request] > 0 and not self.tolerates_loss[self.device[request]]:
             self.drop(request, INPUT_LOST)
             return
-        if edge.full:
-            if edge.serving.fallback:
-                self.log.reason[request] = TURNED_BACK
-                back = self.agenda.now + self.propagation_s[device]
-                self.agenda.at(back, request, request, self.on_turned_back)
-            else:
-                self.drop(request, QUEUE_FULL)
-            return
-        self.join(edge, request)
-        max_wait_s = edge.serving.max_wait_s
+        self.join(self.edge, request)
+        self.consider(self.door)
+
+    def wait_for_batch(self, request: int) -> None:
+        """The edge server queues a request, which waits only so long for its batch to fill."""
+        max_wait_s = self.edge.serving.max_wait_s
         if max_wait_s > 0:
             self.agenda.at(self.agenda.now + max_wait_s, _TIMEOUT + request, request, self.on_timeout)
+
+    def refuse(self, request: int) -> None:
+        """The edge server has no room for a request."""
+        if self.edge.serving.fallback:
+            self.log.reason[request] = TURNED_BACK
+            back = self.agenda.now + self.propagation_s[self.device[request]]
+            self.agenda.at(back, request, request, self.on_turned_back)
+        else:
+            self.drop(request, QUEUE_FULL)
 
     def time_out(self, _: Moment) -> None:
         """The longest-waiting request may have waited long enough."""
