@@ -258,7 +258,7 @@ def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> i
     if not lost and plan.adaptive[group]:
         radios.heard[device] += 1
         if radios.heard[device] == ADR_FRAMES:
-            known = plan.sensitivity_dbm[group, : plan.rates[group]]
+            known = plan.demodulation_dbm[group, : plan.rates[group]]
             radios.rate[device] = adapted_rate(rate, plan.received_dbm[device], known)
             radios.heard[device] = 0
     if lost and (confirmed or asks):

@@ -214,7 +214,10 @@ def data_rates_follow_the_network(plan: Plan, workload: Workload, log: RequestLo
             assert frames.rate[k] == rate
             heard += not frames.log.lost[k]
             if lora.adaptive[group] and heard == 20:
-                margin = lora.received_dbm[device] - lora.sensitivity_dbm[group, rate] - 10.0
+                factor = int(lora.spreading_factor[group, rate])
+                needed_db = {7: -7.5, 8: -10.0, 9: -12.5, 10: -15.0, 11: -17.5, 12: -20.0}[factor]
+                noise_dbm = -174.0 + 10 * math.log10(lora.bandwidth_hz[group, rate]) + 6.0
+                margin = lora.received_dbm[device] - noise_dbm - needed_db - 10.0
                 rate = min(rate + max(math.floor(margin / 3.0), 0), lora.rates[group] - 1)
                 heard = 0
 
