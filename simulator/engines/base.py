@@ -22,8 +22,10 @@ are over, those of the downlinks too, is dropped, or turns back and finishes on 
 the last bit arrives: a request without all of its input is dropped there unless its model tolerates that, and so is
 one without its answer.
 
-**LoRa.** A device's uplink holds a message until its last frame has ended, and the frames by which a device asks for
-an answer; the answer does not use the downlink's queue (`simulator.engines.lorawan`). Each frame's start is an event.
+**LoRa.** A device's uplink holds a message until its last frame has ended. The answer does not use the downlink's
+queue: its parts come in the receive windows of the device's frames, whatever these carry, and of the empty frames by
+which a device asks when no message waits for its uplink (`simulator.engines.lorawan`). Each frame's start is an event;
+an empty frame gives way to a message that has come by then.
 
 **A shared cell.** A transfer of at least one bit enters its cell when its bits can flow, and ends when the cell has
 given it its airtime (`simulator.engines.cells`). The end of a transfer in a cell comes after the other completions of

@@ -20,7 +20,7 @@ from simpy.events import Event
 from simulator.engines.base import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, QUEUE_FULL, TURNED_BACK, RequestLog
 from simulator.engines.cell_network import CellNetwork
 from simulator.engines.direction import Direction
-from simulator.engines.lora_network import LoraNetwork
+from simulator.engines.lora_network import LoraNetwork, LoraUplink
 from simulator.engines.stations import Door, EdgeServer, Station
 from simulator.physics.link import transfer_s
 from simulator.physics.queueing import left_waiting
@@ -80,7 +80,8 @@ class Run:
         self.propagation_s = plan.propagation_s[plan.group_of].tolist()
         devices = len(group_of)
         self.processors = [Station(d, self.begin_device) for d in range(devices)]
-        self.uplinks = [Station(devices + d, self.begin_uplink) for d in range(devices)]
+        self.lora = None if plan.lora is None else LoraNetwork(self, plan.lora)
+        self.uplinks = [self.uplink(d, devices + d) for d in range(devices)]
         urgency = plan.urgency(workload).tolist()
         self.edge = EdgeServer(2 * devices, plan.serving, urgency, self.wait_for_batch, self.begin_edge)
         self.downlinks = [Station(2 * devices + 1 + d, self.begin_downlink) for d in range(devices)]
@@ -90,7 +91,6 @@ class Run:
         self.awake_from_s = [-math.inf] * devices
         self.on_air = [0] * devices
         self.cells = None if plan.cell_of is None else CellNetwork(self, plan.cell_of)
-        self.lora = None if plan.lora is None else LoraNetwork(self, plan.lora)
         self.tolerates_loss = plan.tolerates_loss[plan.group_of].tolist()
         self.radio = [(plan.tail_ends_s[g].tolist(), plan.wake_delays_s[g].tolist()) for g in group_of]
         self.turned_back: set[int] = set()
@@ -101,6 +101,12 @@ class Run:
         self.on_timeout: Callbacks = [self.time_out]
         self.on_edge_end: Callbacks = [self.end_edge]
         self.on_turned_back: Callbacks = [self.turn_back]
+
+    def uplink(self, device: int, number: int) -> Station:
+        """The station that sends for a device."""
+        if self.lora is not None and self.lora.uses[device]:
+            return LoraUplink(number, self.lora, device)
+        return Station(number, self.begin_uplink)
 
     def to_the_end(self) -> RequestLog:
         """Run until nothing is left to happen, or the horizon."""

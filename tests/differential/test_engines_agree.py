@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from simulator.engines import fast, lora_network, reference, stations
 from simulator.engines.base import RequestLog
+from simulator.engines.frames import REQUEST
 from simulator.physics import queueing
 from simulator.plan.plan import Plan
 from simulator.workload import Workload
@@ -159,13 +160,38 @@ def start_a_frame_while_an_answer_comes(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def ask_before_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(network: lora_network.LoraNetwork, request: int) -> None:
-        station = network.run.uplinks[network.run.device[request]]
-        network.asking.add(request)
-        station.join(-1.0, request)
-        network.run.consider(station)
+    def start(uplink: lora_network.LoraUplink, now_s: float) -> None:
+        if uplink.network.has_to_ask(uplink.device):
+            uplink.free -= 1
+            uplink.network.ask(uplink.device)
+        else:
+            original(uplink, now_s)
 
-    monkeypatch.setattr(lora_network.LoraNetwork, "ask", ask)
+    original = lora_network.LoraUplink.start
+    monkeypatch.setattr(lora_network.LoraUplink, "start", start)
+
+
+def ask_while_a_message_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planned empty frame does not give way to a message that has come meanwhile."""
+
+    def start_frame(network: lora_network.LoraNetwork, moment: reference.Moment) -> None:
+        station = network.run.uplinks[network.run.device[moment.request]]
+        waiting, station.waiting = station.waiting, []
+        original(network, moment)
+        station.waiting = waiting
+
+    original = lora_network.LoraNetwork.start_frame
+    monkeypatch.setattr(lora_network.LoraNetwork, "start_frame", start_frame)
+
+
+def bring_answers_with_their_own_frames_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def send_answer(network: lora_network.LoraNetwork, request: int) -> None:
+        row = network.radios.row[network.run.device[request]]
+        if network.frames[row, REQUEST] == request:
+            original(network, request)
+
+    original = lora_network.LoraNetwork.send_answer
+    monkeypatch.setattr(lora_network.LoraNetwork, "send_answer", send_answer)
 
 
 def note_an_answer_after_the_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +222,8 @@ OVER_LORA: list[Mutate] = [
     reverse_ties,
     start_a_frame_while_an_answer_comes,
     ask_before_those_who_wait,
+    ask_while_a_message_waits,
+    bring_answers_with_their_own_frames_only,
     note_an_answer_after_the_horizon,
 ]
 
