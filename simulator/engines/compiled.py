@@ -26,7 +26,7 @@ from simulator.engines.compiled_lora import (
 )
 from simulator.engines.frames import FRAME_COLUMNS
 from simulator.engines.lorawan import end_frame, next_start_s, note_frame, start_frame
-from simulator.engines.queues import NOBODY, drop_first, enter, leave_queue, pop_urgent, push, queue_up
+from simulator.engines.queues import NOBODY, drop_first, enter_urgent, leave_queue, pop_urgent, push, queue_up
 from simulator.engines.steps import (
     ANSWER_END,
     DEVICE_END,
@@ -102,7 +102,6 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
     joined = np.empty(count)
     free = np.ones(stations, dtype=np.int64)
     free[edge] = workers
-    first_come = (head, tail, follower, joined)
     # the door of the edge server, where who finds no room is turned away, comes after all stations
     door = stations
     limited = queue_limit < count
@@ -155,7 +154,10 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     request = at_door[0]
                     drop_first(door_urgency, at_door, door_size)
                     door_size -= 1
-                    urgent = enter(first_come, edge, urgent, urgency, waiting, request, now)
+                    if urgent_first:
+                        urgent = enter_urgent(urgent, waiting, urgency, joined, request, now)
+                    else:
+                        queue_up(head, tail, follower, joined, edge, request, now)
                     waiting += 1
                     if max_wait_s > 0:
                         by_age[youngest] = request
@@ -381,7 +383,10 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                             due_size += 1
                         entered = edge
                     else:
-                        urgent = enter(first_come, edge, urgent, urgency, waiting, request, now)
+                        if urgent_first:
+                            urgent = enter_urgent(urgent, waiting, urgency, joined, request, now)
+                        else:
+                            queue_up(head, tail, follower, joined, edge, request, now)
                         waiting += 1
                         if max_wait_s > 0:
                             by_age[youngest] = request

@@ -47,7 +47,7 @@ _HELPERS = (
     queues.leave_queue,
     queues.more_urgent,
     queues.push_urgent,
-    queues.enter,
+    queues.enter_urgent,
     queues.pop_urgent,
     lora.symbol_s,
     lora.needs_low_rate,

@@ -113,27 +113,12 @@ def push_urgent(queue: Ints, size: int, urgency: Floats, joined: Floats, request
     queue[k] = request
 
 
-def enter(
-    first_come: tuple[Ints, Ints, Ints, Floats],
-    edge: int,
-    urgent: Ints,
-    urgency: Floats,
-    waiting: int,
-    request: int,
-    now: float,
-) -> Ints:
-    """Queue a request at the edge server, where ``waiting`` do so; returns the heap ``urgent``, which may have grown.
-
-    Without urgencies the queue is a first-come one.
-    """
-    head, tail, follower, joined = first_come
-    if urgency.size == 0:
-        queue_up(head, tail, follower, joined, edge, request, now)
-        return urgent
-    if waiting == urgent.size:
-        urgent = np.concatenate((urgent, np.empty(waiting, dtype=urgent.dtype)))
+def enter_urgent(urgent: Ints, size: int, urgency: Floats, joined: Floats, request: int, now: float) -> Ints:
+    """Queue a request in the edge server's heap of ``size`` entries; returns the heap, which may have grown."""
+    if size == urgent.size:
+        urgent = np.concatenate((urgent, np.empty(size, dtype=urgent.dtype)))
     joined[request] = now
-    push_urgent(urgent, waiting, urgency, joined, request)
+    push_urgent(urgent, size, urgency, joined, request)
     return urgent
 
 

@@ -160,6 +160,9 @@ def start_a_frame_while_an_answer_comes(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def ask_before_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without giving way to them, which would never end."""
+    ask_while_a_message_waits(monkeypatch)
+
     def start(uplink: lora_network.LoraUplink, now_s: float) -> None:
         if uplink.network.has_to_ask(uplink.device):
             uplink.free -= 1
