@@ -45,7 +45,7 @@ def servings(draw: Any) -> ServingPlan:
         workers=draw(st.sampled_from([1, 1, 2, 3])),
         max_batch=max_batch,
         max_wait_s=draw(st.sampled_from([0.0, 0.125, 0.5, 2.0])) if max_batch > 1 else 0.0,
-        queue_limit=draw(st.sampled_from([1, 2, 4, UNLIMITED, UNLIMITED])),
+        queue_limit=draw(st.sampled_from([0, 1, 2, 4, UNLIMITED, UNLIMITED])),
         fallback=draw(st.booleans()),
         batch_factor=np.array([0.0, *(1.0 + growth * k for k in range(max_batch))]),
     )
@@ -151,6 +151,42 @@ def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Wor
         edge_factor=np.ones(count) if exact else generator.exponential(1.0, count),
     )
     return plan, workload
+
+
+def lone_plan(groups: int) -> Plan:
+    """One device for each group; an instant uplink, one worker that takes 1/8 s."""
+    channel = Channel.constant(1.0)
+    index = np.arange(groups, dtype=np.int32)
+    return Plan(
+        policy="edge",
+        choices=(),
+        device_s=np.zeros(groups),
+        bits_up=np.zeros(groups),
+        edge_s=np.full(groups, 0.125),
+        bits_down=np.zeros(groups),
+        on_device=np.zeros(groups, dtype=bool),
+        offloaded=np.ones(groups, dtype=bool),
+        fallback_s=np.zeros(groups),
+        partition=("input",) * groups,
+        exit=("final",) * groups,
+        chosen_row=index,
+        final=np.zeros(groups, dtype=np.int32),
+        taken=(None,) * groups,
+        group_of=index,
+        uplink=(channel,) * groups,
+        downlink=(channel,) * groups,
+        uplink_of=index,
+        downlink_of=index,
+        propagation_s=np.zeros(groups),
+        tail_ends_s=(np.empty(0),) * groups,
+        wake_delays_s=(np.zeros(1),) * groups,
+        deadline_s=np.full(groups, np.inf),
+        priority=np.zeros(groups),
+        order="arrival",
+        serving=ServingPlan(1, 1, 0.0, UNLIMITED, False, np.array([0.0, 1.0])),
+        horizon_s=np.inf,
+        tolerates_loss=np.zeros(groups, dtype=bool),
+    )
 
 
 #: bytes of messages and answers, seconds at the server that meet a receive window or miss it, levels at the gateway

@@ -26,14 +26,14 @@ def frame_sentences(result: Result) -> list[str]:
 
 
 def _on_air(who: str, mine: pa.Table) -> str:
-    frames, lost, airtime_s, service_s = (
-        _floats(mine, name) for name in ("frames", "frames_lost", "airtime_s", "uplink_service_s")
+    frames, lost, airtime_s, service_s, wait_s = (
+        _floats(mine, name) for name in ("frames", "frames_lost", "airtime_s", "uplink_service_s", "uplink_wait_s")
     )
     on_air = units.human(airtime_s.mean(), "time")
     text = f"LoRa, {who}: a request takes {frames.mean():.4g} frames and {on_air} on the air"
     if not np.isnan(service_s).all():
-        rest = "its uplink, with duty cycle and receive windows,"
-        text += f"; {rest} takes {units.human(float(np.nanmean(service_s)), 'time')}"
+        in_all, waits = (units.human(float(np.nanmean(times)), "time") for times in (wait_s + service_s, wait_s))
+        text += f"; its uplink takes {in_all}, of which it waits {waits} for the duty cycle and for others"
     return f"{text}. {100 * lost.sum() / frames.sum():.1f} % of the frames are lost."
 
 

@@ -1,7 +1,8 @@
 """The per-request table: the columns of the contract, computed from the instants of a run.
 
 Waits, services and propagation of a completed request add up to its latency. A stage that a request skips counts 0;
-a stage that it did not finish is missing.
+a stage that it did not finish is missing. On a LoRaWAN link the time between frames is partly service and partly
+waiting (`simulator.analysis.frame_times`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.analysis.frame_times import downlink_service_s, uplink_service_s
 from simulator.analysis.outcome import outcome, sent_or_planned
 from simulator.engines.base import (
     ANSWER_LOST,
@@ -87,6 +89,21 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
     first_service = np.where(on_device, log.device_end_s - log.device_start_s, 0.0)
     second_wait = np.where(turned_back, log.fallback_start_s - (reach_edge + propagation), 0.0)
     second_service = np.where(turned_back, log.fallback_end_s - log.fallback_start_s, 0.0)
+    uplink_service = log.uplink_end_s - log.uplink_start_s
+    uplink_wait = log.uplink_start_s - uplink_join
+    downlink_service = log.downlink_end_s - log.downlink_start_s
+    downlink_wait = log.downlink_start_s - log.edge_end_s
+    if log.frames is not None and plan.lora is not None:
+        framed = plan.lora.uses[workload.device]
+        of_message = np.where(np.isnan(log.uplink_end_s), np.nan, uplink_service_s(log))
+        of_answer = np.where(np.isnan(log.downlink_end_s), np.nan, downlink_service_s(log, propagation))
+        # rounding must not make a wait of nothing negative
+        waited_up = np.maximum(log.uplink_end_s - uplink_join - of_message, 0.0)
+        waited_down = np.maximum(log.downlink_end_s - log.edge_end_s - of_answer, 0.0)
+        uplink_service = np.where(framed, of_message, uplink_service)
+        uplink_wait = np.where(framed, waited_up, uplink_wait)
+        downlink_service = np.where(framed, of_answer, downlink_service)
+        downlink_wait = np.where(framed, waited_down, downlink_wait)
     judged = outcome(system, plan, workload, log, replication)
     energy = judged.energy
 
@@ -111,12 +128,12 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "exit": _named(log.row, list(plan.exit)),
         "device_wait_s": _stage(first_wait + second_wait, on_device | turned_back),
         "device_service_s": _stage(first_service + second_service, on_device | turned_back),
-        "uplink_wait_s": _stage(log.uplink_start_s - uplink_join, offloaded),
-        "uplink_service_s": _stage(log.uplink_end_s - log.uplink_start_s, offloaded),
+        "uplink_wait_s": _stage(uplink_wait, offloaded),
+        "uplink_service_s": _stage(uplink_service, offloaded),
         "edge_wait_s": _stage(log.edge_start_s - reach_edge, served),
         "edge_service_s": _stage(log.edge_end_s - log.edge_start_s, served),
-        "downlink_wait_s": _stage(log.downlink_start_s - log.edge_end_s, served),
-        "downlink_service_s": _stage(log.downlink_end_s - log.downlink_start_s, served),
+        "downlink_wait_s": _stage(downlink_wait, served),
+        "downlink_service_s": _stage(downlink_service, served),
         "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),
         "bytes_up": judged.bytes_up,
         "bytes_down": np.where(answered, sent_or_planned(log.downlink_sent_bits, plan.bits_down[log.row]) / 8, 0.0),

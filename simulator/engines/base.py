@@ -10,15 +10,22 @@ downlinks. Queue order is time joined, then request number; at the edge server i
 that many wait or the longest-waiting one has waited ``max_wait_s``; a request that joins at that very instant is in.
 All requests of a batch complete at the same instant.
 
-**A full queue.** A request that reaches the edge while ``queue_limit`` requests wait there is dropped, or turns back
-and finishes on its device.
+**A full queue.** A request that reaches the edge stands at the door until nothing but starts is left at this instant.
+When the edge's turn comes, who is at the door joins the queue, in its order, while there is room: the queue is full
+for a request that could neither start at that instant, nor join a batch that an idle worker gathers, nor find one of
+``queue_limit`` places to wait (`simulator.physics.queueing`). Who is still at the door when all starts of the instant
+are over, those of the downlinks too, is dropped, or turns back and finishes on its device.
+
+**What a policy sees** is counted in the same way: who waits when its request arrives is who could not start then.
 
 **A lossy link.** The bits of a transfer are those of all its transmissions. What does not get through counts where
 the last bit arrives: a request without all of its input is dropped there unless its model tolerates that, and so is
 one without its answer.
 
-**LoRa.** A device's uplink holds a message until its last frame has ended, and the frames by which a device asks for
-an answer; the answer does not use the downlink's queue (`simulator.engines.lorawan`). Each frame's start is an event.
+**LoRa.** A device's uplink holds a message until its last frame has ended. The answer does not use the downlink's
+queue: its parts come in the receive windows of the device's frames, whatever these carry, and of the empty frames by
+which a device asks when no message waits for its uplink (`simulator.engines.lorawan`). Each frame's start is an event;
+an empty frame gives way to a message that has come by then.
 
 **A shared cell.** A transfer of at least one bit enters its cell when its bits can flow, and ends when the cell has
 given it its airtime (`simulator.engines.cells`). The end of a transfer in a cell comes after the other completions of

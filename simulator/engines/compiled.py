@@ -14,14 +14,21 @@ from typing import Any
 import numpy as np
 
 from simulator.engines.cells import airtime_left_s, enter_cell, leave_cell
-from simulator.engines.compiled_lora import answer_over, answer_ready, frame_over, take_up
+from simulator.engines.compiled_lora import (
+    answer_over,
+    answer_ready,
+    ask,
+    asked,
+    frame_over,
+    has_to_ask,
+    send_answer,
+    take_up,
+)
 from simulator.engines.frames import FRAME_COLUMNS
-from simulator.engines.lorawan import next_start_s, note_frame, start_frame
-from simulator.engines.queues import NOBODY, drop_first, leave_queue, pop_urgent, push, push_urgent, queue_up
+from simulator.engines.lorawan import end_frame, next_start_s, note_frame, start_frame
+from simulator.engines.queues import NOBODY, drop_first, enter_urgent, leave_queue, pop_urgent, push, queue_up
 from simulator.engines.steps import (
     ANSWER_END,
-    ANSWERED,
-    ASKS,
     DEVICE_END,
     DOWNLINK_END,
     DOWNLINK_ENTERS,
@@ -37,6 +44,7 @@ from simulator.engines.steps import (
     UPLINK_ENTERS,
 )
 from simulator.engines.transfers import sent_bits, transfer_over, wake
+from simulator.physics.queueing import has_room
 
 COMPLETED, DROPPED, QUEUE_FULL, TURNED_BACK, INPUT_LOST, ANSWER_LOST = 0, 1, 1, 2, 3, 4
 
@@ -94,9 +102,15 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
     joined = np.empty(count)
     free = np.ones(stations, dtype=np.int64)
     free[edge] = workers
-    due = np.zeros(stations, dtype=np.bool_)
-    due_at = np.zeros(stations + 1)
-    due_station = np.empty(stations + 1, dtype=np.int64)
+    # the door of the edge server, where who finds no room is turned away, comes after all stations
+    door = stations
+    limited = queue_limit < count
+    at_door = np.empty(64, dtype=np.int64)
+    door_urgency = np.empty(64)
+    door_size = 0
+    due = np.zeros(stations + 1, dtype=np.bool_)
+    due_at = np.zeros(stations + 2)
+    due_station = np.empty(stations + 2, dtype=np.int64)
     due_size = 0
     times = np.empty(64)
     owners = np.empty(64, dtype=np.int64)
@@ -135,6 +149,38 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
             drop_first(due_at, due_station, due_size)
             due_size -= 1
             due[station] = False
+            if station == edge and door_size > 0:
+                while door_size > 0 and has_room(waiting, free[edge], max_batch, queue_limit):
+                    request = at_door[0]
+                    drop_first(door_urgency, at_door, door_size)
+                    door_size -= 1
+                    if urgent_first:
+                        urgent = enter_urgent(urgent, waiting, urgency, joined, request, now)
+                    else:
+                        queue_up(head, tail, follower, joined, edge, request, now)
+                    waiting += 1
+                    if max_wait_s > 0:
+                        by_age[youngest] = request
+                        youngest += 1
+                if free[edge] == 0 or (waiting < max_batch and max_wait_s > 0) or waiting == 0:
+                    continue
+            if station == door:
+                while door_size > 0:
+                    request = at_door[0]
+                    drop_first(door_urgency, at_door, door_size)
+                    door_size -= 1
+                    if fallback:
+                        reason[request] = TURNED_BACK
+                        stage[request] = TURN_BACK
+                        if size == times.size:
+                            times = np.concatenate((times, np.empty(size)))
+                            owners = np.concatenate((owners, np.empty(size, dtype=np.int64)))
+                        push(times, owners, size, now + propagation_s[device[request]], request)
+                        size += 1
+                    else:
+                        reason[request] = QUEUE_FULL
+                        status[request] = DROPPED
+                continue
             free[station] -= 1
             if station == edge:
                 taken = min(max_batch, waiting)
@@ -173,6 +219,15 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     push(due_at, due_station, due_size, 0.0, edge)
                     due_size += 1
                 continue
+            if has_lora and head[station] == NOBODY:
+                request, stage_of_ask, ends = ask(talk, downlink, station - devices, now)
+                stage[request] = stage_of_ask
+                if size == times.size:
+                    times = np.concatenate((times, np.empty(size)))
+                    owners = np.concatenate((owners, np.empty(size, dtype=np.int64)))
+                push(times, owners, size, ends, request)
+                size += 1
+                continue
             request = leave_queue(head, tail, follower, station)
             if station < devices:
                 if stage[request] == TURN_BACK:
@@ -185,7 +240,7 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     ends = now + device_s[row[request]] * device_factor[request]
             elif has_lora and talk.plan.uses[device[request]]:
                 here = device[request]
-                stage[request], ends = take_up(talk, uplink, downlink, request, here, now, bits_up[row[request]])
+                stage[request], ends = take_up(talk, uplink, request, here, now, bits_up[row[request]])
             else:
                 here = device[request]
                 upwards = station < edge
@@ -253,6 +308,10 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
         entered = NOBODY
         follows = NOTHING
         ends = np.inf
+        sent_to = NOBODY
+        answer_ends = np.inf
+        answered = False
+        asker = NOBODY
         if is_arrival:
             request = following
             following += 1
@@ -312,21 +371,20 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     if counts_bits and uplink_missing[request] > 0 and not tolerates_loss[here]:
                         reason[request] = INPUT_LOST
                         status[request] = DROPPED
-                    elif waiting >= queue_limit:
-                        if fallback:
-                            reason[request] = TURNED_BACK
-                            stage[request] = TURN_BACK
-                            push(times, owners, size, now + propagation_s[here], request)
-                            size += 1
-                        else:
-                            reason[request] = QUEUE_FULL
-                            status[request] = DROPPED
+                    elif limited:
+                        if door_size == at_door.size:
+                            at_door = np.concatenate((at_door, np.empty(door_size, dtype=np.int64)))
+                            door_urgency = np.concatenate((door_urgency, np.empty(door_size)))
+                        push(door_urgency, at_door, door_size, urgency[request] if urgent_first else 0.0, request)
+                        door_size += 1
+                        if not due[door]:
+                            due[door] = True
+                            push(due_at, due_station, due_size, 0.0, door)
+                            due_size += 1
+                        entered = edge
                     else:
                         if urgent_first:
-                            if waiting == urgent.size:
-                                urgent = np.concatenate((urgent, np.empty(waiting, dtype=np.int32)))
-                            joined[request] = now
-                            push_urgent(urgent, waiting, urgency, joined, request)
+                            urgent = enter_urgent(urgent, waiting, urgency, joined, request, now)
                         else:
                             queue_up(head, tail, follower, joined, edge, request, now)
                         waiting += 1
@@ -343,16 +401,24 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                             freed = edge
                     else:
                         freed = edge
-                    if has_lora and talk.plan.uses[here]:
-                        bits = bits_down[row[request]]
-                        follows, ends = answer_ready(
-                            talk, frames, downlink, request, here, now, bits, propagation_s[here], horizon_s
-                        )
-                    else:
+                    if not (has_lora and talk.plan.uses[here]):
                         entered = edge + 1 + here
+                    elif answer_ready(talk, downlink, request, here, now, bits_down[row[request]]):
+                        if talk.first[here] == request:
+                            sent_to = request
+                            answer_ends = send_answer(
+                                talk, frames, downlink, sent_to, here, now, propagation_s[here], horizon_s
+                            )
+                        asker = devices + here
+                    else:
+                        answered = True
                 elif what == FRAME_START:
-                    follows = FRAME_START
-                    if now < talk.radios.ready_s[here]:  # an answer has taken longer than was thought
+                    if talk.asking[request] and head[devices + here] != NOBODY:
+                        # a message has come meanwhile, and goes first
+                        talk.asking[request] = False
+                        freed = devices + here
+                    elif now < talk.radios.ready_s[here]:  # an answer has taken longer than was thought
+                        follows = FRAME_START
                         ends = next_start_s(talk.plan, talk.radios, here, now)
                     else:
                         if frame_count == frames.shape[0]:
@@ -362,13 +428,23 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                         frame_count += 1
                         follows = FRAME_END
                 elif what == FRAME_END:
-                    follows, ends = frame_over(talk, frames, uplink, downlink, request, here, now, propagation_s[here])
-                    if follows in (REACH_EDGE, GONE):
+                    comes = end_frame(talk.plan, talk.radios, frames, here, now)
+                    sent_to = talk.first[here]
+                    if sent_to != NOBODY:
+                        answer_ends = send_answer(
+                            talk, frames, downlink, sent_to, here, now, propagation_s[here], horizon_s
+                        )
+                    if talk.asking[request]:
+                        follows, ends = asked(talk, downlink, request, here, now, comes)
+                    else:
+                        follows, ends = frame_over(talk, uplink, request, here, now, comes)
+                        if follows == REACH_EDGE:
+                            ends = now + propagation_s[here]
+                    if follows != FRAME_START:
                         freed = devices + here
                 elif what == ANSWER_END:
-                    follows, ends = answer_over(talk, downlink, request, here, now)
-                    if follows == ANSWERED and talk.asking[request]:
-                        freed = devices + here
+                    answered = answer_over(talk, downlink, request, here, now)
+                    asker = devices + here
                 elif what == DOWNLINK_END:
                     downlink_end[request] = now
                     freed = edge + 1 + here
@@ -386,13 +462,17 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                     freed = here
                     finish[request] = now
                     status[request] = COMPLETED
-                if follows == ASKS:
-                    entered = devices + here
-                elif follows == ANSWERED:
-                    if now + propagation_s[here] <= horizon_s:
-                        finish[request] = now + propagation_s[here]
-                        status[request] = COMPLETED
-                elif follows == GONE:
+                if answer_ends < np.inf:
+                    stage[sent_to] = ANSWER_END
+                    if size + 2 > times.size:
+                        times = np.concatenate((times, np.empty(size + 1)))
+                        owners = np.concatenate((owners, np.empty(size + 1, dtype=np.int64)))
+                    push(times, owners, size, answer_ends, sent_to)
+                    size += 1
+                if answered and now + propagation_s[here] <= horizon_s:
+                    finish[request] = now + propagation_s[here]
+                    status[request] = COMPLETED
+                if follows == GONE:
                     reason[request] = ANSWER_LOST
                     status[request] = DROPPED
                 elif follows != NOTHING:
@@ -411,8 +491,15 @@ def simulate(requests: Any, options: Any, system: Any, uplinks: Any, downlinks: 
                 due[freed] = True
                 push(due_at, due_station, due_size, 0.0, freed)
                 due_size += 1
-        looks = (entered == edge or freed == edge) and free[edge] > 0 and not due[edge]
-        if looks and (waiting >= max_batch or (waiting > 0 and max_wait_s <= 0)):
+            if has_lora and freed == devices + here:
+                asker = freed
+        if asker != NOBODY and free[asker] > 0 and not due[asker] and has_to_ask(talk, here):
+            due[asker] = True
+            push(due_at, due_station, due_size, 0.0, asker)
+            due_size += 1
+        looks = (entered == edge or freed == edge) and not due[edge]
+        has_batch = free[edge] > 0 and (waiting >= max_batch or (waiting > 0 and max_wait_s <= 0))
+        if looks and (door_size > 0 or has_batch):
             due[edge] = True
             push(due_at, due_station, due_size, 0.0, edge)
             due_size += 1

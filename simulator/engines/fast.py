@@ -19,7 +19,7 @@ import numpy as np
 from simulator.engines import cells, compiled, compiled_lora, frames, lorawan, queues, steps, tandem, transfers
 from simulator.engines.base import RequestLog
 from simulator.engines.interrupts import interrupts_held_back
-from simulator.physics import duty, link, lora, losses, rrc, sharing
+from simulator.physics import duty, link, lora, losses, queueing, rrc, sharing
 from simulator.physics.link import Channel
 from simulator.plan.lora import no_lora
 from simulator.plan.medium import LossPlan
@@ -36,6 +36,8 @@ _HELPERS = (
     losses.attempts_until,
     losses.delivered_among,
     losses.send,
+    queueing.left_waiting,
+    queueing.has_room,
     sharing.virtual_at,
     sharing.next_end_s,
     queues.push,
@@ -45,6 +47,7 @@ _HELPERS = (
     queues.leave_queue,
     queues.more_urgent,
     queues.push_urgent,
+    queues.enter_urgent,
     queues.pop_urgent,
     lora.symbol_s,
     lora.needs_low_rate,
@@ -67,8 +70,12 @@ _HELPERS = (
     cells.leave_cell,
     cells.airtime_left_s,
     compiled_lora.take_up,
+    compiled_lora.has_to_ask,
+    compiled_lora.leave_line,
+    compiled_lora.ask,
     compiled_lora.send_answer,
     compiled_lora.frame_over,
+    compiled_lora.asked,
     compiled_lora.answer_ready,
     compiled_lora.answer_over,
     transfers.transfer_over,
@@ -90,7 +97,7 @@ def _loops() -> tuple[Callable[..., Any], Callable[..., bool]]:
 
     for helper in _HELPERS:
         register_jitable(helper)
-    formulas = (link, rrc, losses, sharing, lora, duty)
+    formulas = (link, rrc, losses, queueing, sharing, lora, duty)
     loops = (frames, steps, queues, cells, lorawan, compiled_lora, transfers, compiled, tandem)
     sources = "".join(inspect.getsource(module) for module in (*formulas, *loops))
     fingerprint = int(hashlib.sha256(sources.encode()).hexdigest()[:12], 16)

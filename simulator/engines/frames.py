@@ -7,8 +7,20 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-COLUMNS = ("request", "device", "start_s", "end_s", "channel", "data_rate", "bytes", "lost", "first_s", "second_s")
-REQUEST, DEVICE, START_S, END_S, CHANNEL, DATA_RATE, BYTES, LOST, FIRST_S, SECOND_S = range(len(COLUMNS))
+COLUMNS = (
+    "request",
+    "device",
+    "start_s",
+    "end_s",
+    "channel",
+    "data_rate",
+    "bytes",
+    "lost",
+    "first_s",
+    "second_s",
+    "answers",
+)
+REQUEST, DEVICE, START_S, END_S, CHANNEL, DATA_RATE, BYTES, LOST, FIRST_S, SECOND_S, ANSWERS = range(len(COLUMNS))
 FRAME_COLUMNS = len(COLUMNS)
 
 
@@ -31,6 +43,8 @@ class FrameLog:
         Whether the gateway did not receive it: out of range, or in a collision. False while it is on the air.
     first_s, second_s : array of float
         Time that the receiver is on in either receive window after it; 0 while it is on the air.
+    answers : array of int
+        Request of which an answer, or a part of it, comes in one of these windows; -1 for none.
     """
 
     def __init__(self, table: Floats) -> None:
@@ -40,6 +54,7 @@ class FrameLog:
         self.first_s, self.second_s = table[:, FIRST_S], table[:, SECOND_S]
         self.channel, self.data_rate = table[:, CHANNEL].astype(np.int64), table[:, DATA_RATE].astype(np.int64)
         self.bytes, self.lost = table[:, BYTES].astype(np.int64), table[:, LOST] > 0
+        self.answers = table[:, ANSWERS].astype(np.int64)
 
     def tobytes(self) -> bytes:
         """The table as bytes, to compare runs."""

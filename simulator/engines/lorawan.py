@@ -7,9 +7,12 @@ takes one of that sub-band's channels at random. Two frames with one data rate o
 (`simulator.physics.lora.survives`). Without confirmation a device does not know what is lost and goes on; with it, it
 repeats a frame after a pause of random length and gives up after so many transmissions.
 
-An answer that is ready too late for the windows, follows a frame that was lost, or is longer than a window takes, is
-asked for by an empty frame, in whose first window it comes; such frames queue with the messages of the device and are
-repeated when they are lost.
+Every frame that the gateway has received opens windows, whatever it carries. The answers that a device waits for stand
+in line at the server in the order in which they were ready; each frame brings the first of them, or the part of it that
+a window takes: in the first window if it is ready when that opens, else in the second one, unless the frame was
+acknowledged in the first. Where an answer, or the rest of it, still waits and the device has nothing to send, it asks
+with an empty frame, in whose first window the next part comes; such frames are repeated when they are lost. A device
+is taken to know when there is something to ask for.
 
 Left out: what is lost from the gateway to the device, that a gateway can answer only one device at a time, and that a
 frame which repeats another may use another data rate.
@@ -26,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.frames import (
+    ANSWERS,
     BYTES,
     CHANNEL,
     DATA_RATE,
@@ -79,6 +83,8 @@ class Radios(NamedTuple):
         Its time on air, and its end.
     lost : array of bool, shape (d,)
         Whether the gateway will not receive it.
+    opens : array of bool, shape (d,)
+        Whether a window after the last frame can still bring an answer.
     free_s : array, shape (d, b)
         End of the silence in each sub-band.
     starts_s, airtimes_s : array, shape (d, b, m)
@@ -102,6 +108,7 @@ class Radios(NamedTuple):
     airtime_s: Floats
     end_s: Floats
     lost: NDArray[np.bool_]
+    opens: NDArray[np.bool_]
     free_s: Floats
     starts_s: Floats
     airtimes_s: Floats
@@ -131,6 +138,7 @@ def make_radios(plan: LoraPlan) -> Radios:
         airtime_s=np.zeros(devices),
         end_s=np.zeros(devices),
         lost=np.zeros(devices, dtype=np.bool_),
+        opens=np.zeros(devices, dtype=np.bool_),
         free_s=np.zeros((devices, bands)),
         starts_s=np.zeros((devices, bands, plan.hour_frames)),
         airtimes_s=np.zeros((devices, bands, plan.hour_frames)),
@@ -198,6 +206,7 @@ def start_frame(plan: Any, radios: Any, device: int, now: float) -> float:
     radios.free_s[device, band] = end + off_time_s(airtime, plan.duty_cycle[group, band])
     radios.sent[device] += 1
     radios.end_s[device] = end
+    radios.opens[device] = False
     level = plan.received_dbm[device]
     radios.lost[device] = level < plan.sensitivity_dbm[group, rate]
     here = plan.first_channel[group] + channel
@@ -232,6 +241,7 @@ def note_frame(radios: Any, frames: Any, row: int, request: int, device: int, no
     frames[row, LOST] = 0.0
     frames[row, FIRST_S] = 0.0
     frames[row, SECOND_S] = 0.0
+    frames[row, ANSWERS] = -1.0
 
 
 def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> int:
@@ -246,6 +256,7 @@ def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> i
     lost = radios.lost[device]
     row = radios.row[device]
     frames[row, LOST] = lost
+    radios.opens[device] = not lost
     asks = radios.left_bytes[device] <= 0
     confirmed = plan.confirmed[group]
     if confirmed and not lost and not asks:
@@ -258,7 +269,7 @@ def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> i
     if not lost and plan.adaptive[group]:
         radios.heard[device] += 1
         if radios.heard[device] == ADR_FRAMES:
-            known = plan.sensitivity_dbm[group, : plan.rates[group]]
+            known = plan.demodulation_dbm[group, : plan.rates[group]]
             radios.rate[device] = adapted_rate(rate, plan.received_dbm[device], known)
             radios.heard[device] = 0
     if lost and (confirmed or asks):
@@ -286,18 +297,18 @@ def answer_airtime_s(plan: Any, group: int, rate: int, size_bytes: int) -> float
 def answer(
     plan: Any, radios: Any, frames: Any, request: int, device: int, now: float, propagation_s: float, left_bytes: float
 ) -> tuple[float, float, int]:
-    """Send an answer, or as much of it as fits, in a window after the last frame that a device sent for this request.
+    """Send an answer, or as much of it as fits, in a window after the last frame of a device.
 
     Returns
     -------
     start_s, end_s : float
-        First and last instant at the server; infinite when both windows are missed, when the gateway has not received
-        that frame, or when the device has sent one for another request meanwhile.
+        First and last instant at the server; infinite when both windows are missed, when another answer has come in
+        one of them, when the gateway has not received that frame, or while it is on the air.
     size : int
         Bytes that go.
     """
     group, row = plan.group_of[device], radios.row[device]
-    if row < 0 or frames[row, REQUEST] != request or frames[row, LOST] > 0:
+    if not radios.opens[device]:
         return np.inf, np.inf, 0
     rate = int(frames[row, DATA_RATE])
     end = radios.end_s[device]
@@ -310,6 +321,8 @@ def answer(
         frames[row, FIRST_S] = airtime
         frames[row, SECOND_S] = 0.0
         radios.ready_s[device] = end + RECEIVE_DELAY1_S + airtime
+        radios.opens[device] = False
+        frames[row, ANSWERS] = request
         return begin, begin + airtime, size
     begin = end + RECEIVE_DELAY2_S - propagation_s
     if now <= begin and (asks or not plan.confirmed[group]):
@@ -317,5 +330,7 @@ def answer(
         airtime = downlink_airtime_s(size, plan.second_factor[group], plan.second_bandwidth_hz[group])
         frames[row, SECOND_S] = airtime
         radios.ready_s[device] = end + RECEIVE_DELAY2_S + airtime
+        radios.opens[device] = False
+        frames[row, ANSWERS] = request
         return begin, begin + airtime, size
     return np.inf, np.inf, 0

@@ -113,6 +113,15 @@ def push_urgent(queue: Ints, size: int, urgency: Floats, joined: Floats, request
     queue[k] = request
 
 
+def enter_urgent(urgent: Ints, size: int, urgency: Floats, joined: Floats, request: int, now: float) -> Ints:
+    """Queue a request in the edge server's heap of ``size`` entries; returns the heap, which may have grown."""
+    if size == urgent.size:
+        urgent = np.concatenate((urgent, np.empty(size, dtype=urgent.dtype)))
+    joined[request] = now
+    push_urgent(urgent, size, urgency, joined, request)
+    return urgent
+
+
 def pop_urgent(queue: Ints, size: int, urgency: Floats, joined: Floats) -> int:
     """Take the most urgent request out of the edge server's heap of ``size`` entries."""
     first = int(queue[0])

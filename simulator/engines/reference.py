@@ -20,9 +20,10 @@ from simpy.events import Event
 from simulator.engines.base import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, QUEUE_FULL, TURNED_BACK, RequestLog
 from simulator.engines.cell_network import CellNetwork
 from simulator.engines.direction import Direction
-from simulator.engines.lora_network import LoraNetwork
-from simulator.engines.stations import EdgeServer, Station
+from simulator.engines.lora_network import LoraNetwork, LoraUplink
+from simulator.engines.stations import Door, EdgeServer, Station
 from simulator.physics.link import transfer_s
+from simulator.physics.queueing import left_waiting
 from simulator.physics.rrc import wake_s
 from simulator.plan.plan import Plan
 from simulator.policies.online import Observation, OnlinePolicy
@@ -79,15 +80,17 @@ class Run:
         self.propagation_s = plan.propagation_s[plan.group_of].tolist()
         devices = len(group_of)
         self.processors = [Station(d, self.begin_device) for d in range(devices)]
-        self.uplinks = [Station(devices + d, self.begin_uplink) for d in range(devices)]
-        self.edge = EdgeServer(2 * devices, plan.serving, plan.urgency(workload).tolist(), self.begin_edge)
+        self.lora = None if plan.lora is None else LoraNetwork(self, plan.lora)
+        self.uplinks = [self.uplink(d, devices + d) for d in range(devices)]
+        urgency = plan.urgency(workload).tolist()
+        self.edge = EdgeServer(2 * devices, plan.serving, urgency, self.wait_for_batch, self.begin_edge)
         self.downlinks = [Station(2 * devices + 1 + d, self.begin_downlink) for d in range(devices)]
+        self.door = Door(3 * devices + 1, self.edge, self.refuse)
         self.wakes = plan.wakes
         self.quiet_since_s = [-math.inf] * devices
         self.awake_from_s = [-math.inf] * devices
         self.on_air = [0] * devices
         self.cells = None if plan.cell_of is None else CellNetwork(self, plan.cell_of)
-        self.lora = None if plan.lora is None else LoraNetwork(self, plan.lora)
         self.tolerates_loss = plan.tolerates_loss[plan.group_of].tolist()
         self.radio = [(plan.tail_ends_s[g].tolist(), plan.wake_delays_s[g].tolist()) for g in group_of]
         self.turned_back: set[int] = set()
@@ -98,6 +101,12 @@ class Run:
         self.on_timeout: Callbacks = [self.time_out]
         self.on_edge_end: Callbacks = [self.end_edge]
         self.on_turned_back: Callbacks = [self.turn_back]
+
+    def uplink(self, device: int, number: int) -> Station:
+        """The station that sends for a device."""
+        if self.lora is not None and self.lora.uses[device]:
+            return LoraUplink(number, self.lora, device)
+        return Station(number, self.begin_uplink)
 
     def to_the_end(self) -> RequestLog:
         """Run until nothing is left to happen, or the horizon."""
@@ -132,7 +141,7 @@ class Run:
     def start(self, station: Station) -> None:
         """Let a station start once; it stays due while it can start again."""
         station.due = False
-        station.start()
+        station.start(self.agenda.now)
         self.consider(station)
 
     def arrive(self, moment: Moment) -> None:
@@ -150,13 +159,15 @@ class Run:
         """Let a policy written in Python decide, and take the option that it names."""
         plan, now, device = self.plan, self.agenda.now, self.device[request]
         group = int(plan.group_of[device])
+        processor, uplink, edge = self.processors[device], self.uplinks[device], self.edge
+        at_edge = left_waiting(len(edge.queue) + len(edge.door), edge.free, edge.serving.max_batch)
         seen = Observation(
             now_s=now,
             device=device,
             uplink_rate_bps=plan.uplink[int(plan.uplink_of[device])].rate_at_bps(now),
-            waiting_device=len(self.processors[device].waiting),
-            waiting_uplink=len(self.uplinks[device].waiting),
-            waiting_edge=len(self.edge.queue),
+            waiting_device=left_waiting(len(processor.waiting), processor.free, 1),
+            waiting_uplink=left_waiting(len(uplink.waiting), uplink.free, 1),
+            waiting_edge=min(at_edge, edge.serving.queue_limit),
         )
         row = plan.row_at(group, policy.decide(seen), int(self.sample[request]))
         on_device, on_edge = self.factors
@@ -254,25 +265,28 @@ class Run:
         self.consider(self.uplinks[device])
 
     def reach_edge(self, moment: Moment) -> None:
-        """The last bit has arrived at the edge server, which queues the request or has no room for it."""
+        """The last bit has arrived at the edge server."""
         request = moment.request
-        edge = self.edge
-        device = self.device[request]
-        if self.up.missing_bits[request] > 0 and not self.tolerates_loss[device]:
+        if self.up.missing_bits[request] > 0 and not self.tolerates_loss[self.device[request]]:
             self.drop(request, INPUT_LOST)
             return
-        if edge.full:
-            if edge.serving.fallback:
-                self.log.reason[request] = TURNED_BACK
-                back = self.agenda.now + self.propagation_s[device]
-                self.agenda.at(back, request, request, self.on_turned_back)
-            else:
-                self.drop(request, QUEUE_FULL)
-            return
-        self.join(edge, request)
-        max_wait_s = edge.serving.max_wait_s
+        self.join(self.edge, request)
+        self.consider(self.door)
+
+    def wait_for_batch(self, request: int) -> None:
+        """The edge server queues a request, which waits only so long for its batch to fill."""
+        max_wait_s = self.edge.serving.max_wait_s
         if max_wait_s > 0:
             self.agenda.at(self.agenda.now + max_wait_s, _TIMEOUT + request, request, self.on_timeout)
+
+    def refuse(self, request: int) -> None:
+        """The edge server has no room for a request."""
+        if self.edge.serving.fallback:
+            self.log.reason[request] = TURNED_BACK
+            back = self.agenda.now + self.propagation_s[self.device[request]]
+            self.agenda.at(back, request, request, self.on_turned_back)
+        else:
+            self.drop(request, QUEUE_FULL)
 
     def time_out(self, _: Moment) -> None:
         """The longest-waiting request may have waited long enough."""

@@ -6,7 +6,7 @@ DEVICE_END, UPLINK_END, REACH_EDGE, EDGE_END, DOWNLINK_END, TURN_BACK, FALLBACK_
 UPLINK_ENTERS, DOWNLINK_ENTERS = 7, 8
 #: of a LoRa device: a frame may start, a frame ends, a part of the answer is there
 FRAME_START, FRAME_END, ANSWER_END = 9, 10, 11
-#: of a LoRa device, at once: it asks for the answer, the answer is there, nobody will answer
-ASKS, ANSWERED, GONE = 12, 13, 14
+#: of a LoRa device, at once: nobody will answer
+GONE = 12
 #: nothing of the above
 NOTHING = -1

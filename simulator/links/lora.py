@@ -30,6 +30,7 @@ from simulator.physics.duty import HOUR_S
 from simulator.physics.link import Channel
 from simulator.physics.lora import (
     MOST_TRANSMISSIONS,
+    demodulation_limit_dbm,
     path_loss_db,
 )
 from simulator.scenario.mistakes import nested, shown
@@ -148,6 +149,9 @@ class LoraLink(LinkKind):
             bandwidth_hz=np.array([rate.bandwidth_hz for rate in rates]),
             most_bytes=np.array([rate.most_bytes for rate in rates]),
             sensitivity_dbm=np.array([SENSITIVITY_DBM[rate.spreading_factor] for rate in rates]),
+            demodulation_dbm=np.array(
+                [demodulation_limit_dbm(rate.spreading_factor, rate.bandwidth_hz) for rate in rates]
+            ),
             rx1_sf=np.array([answer.spreading_factor for answer in answers]),
             rx1_bandwidth_hz=np.array([answer.bandwidth_hz for answer in answers]),
             rx1_most_bytes=np.array([answer.most_bytes for answer in answers]),

@@ -25,6 +25,8 @@ class LoraParameters:
         Most bytes of the application in one frame.
     sensitivity_dbm : array of float, shape (r,)
         Weakest level at which the gateway receives.
+    demodulation_dbm : array of float, shape (r,)
+        Level from which the network counts the margin of a device (`simulator.physics.lora.demodulation_limit_dbm`).
     rx1_sf, rx1_bandwidth_hz, rx1_most_bytes : array, shape (r,)
         First receive window after an uplink of each data rate.
     window_s : array of float, shape (r,)
@@ -57,6 +59,7 @@ class LoraParameters:
     bandwidth_hz: Floats
     most_bytes: Integers
     sensitivity_dbm: Floats
+    demodulation_dbm: Floats
     rx1_sf: Integers
     rx1_bandwidth_hz: Floats
     rx1_most_bytes: Integers
@@ -88,7 +91,7 @@ class LoraParameters:
     def settled_rate(self, received_dbm: float) -> int:
         """Data rate that a device keeps once the network has nothing more to change."""
         rate = self.first_rate(received_dbm)
-        while self.adaptive and (faster := adapted_rate(rate, received_dbm, self.sensitivity_dbm)) > rate:
+        while self.adaptive and (faster := adapted_rate(rate, received_dbm, self.demodulation_dbm)) > rate:
             rate = faster
         return rate
 

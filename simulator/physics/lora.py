@@ -35,9 +35,16 @@ RECEIVE_DELAY2_S = 2.0
 RETRANSMIT_TIMEOUT_S = 2.0
 RETRANSMIT_SPREAD_S = 1.0
 MOST_TRANSMISSIONS = 8
+#: noise that a receiver at room temperature hears in each hertz, and what its own electronics add to it (AN1200.13)
+NOISE_DBM_PER_HZ = -174.0
+NOISE_FIGURE_DB = 6.0
+#: signal-to-noise ratio that is demodulated at SF7, and what each further spreading factor gains (SX1276 datasheet,
+#: table 13; demodulationFloor in core/band/adr.go of The Things Network's server, version 2)
+DEMODULATION_SF7_DB = -7.5
+DEMODULATION_STEP_DB = -2.5
 #: frames that a network wants to have received before it changes a data rate, the margin that it keeps, and the margin
-#: that one step of the data rate takes: Semtech's recommended algorithm of 2016 as in The Things Network's server
-#: (core/band/adr.go of version 2) and in ns-3 (signetlabdei/lorawan, adr-component.cc)
+#: that one step of the data rate takes: Semtech's recommended algorithm of 2016 as in ns-3 (signetlabdei/lorawan,
+#: adr-component.cc). The Things Network's server has the same algorithm; its margin can be set, 15 dB if it is not
 ADR_FRAMES = 20
 ADR_MARGIN_DB = 10.0
 ADR_STEP_DB = 3.0
@@ -167,13 +174,30 @@ def fastest_rate(received_dbm: float, sensitivity_dbm: Floats) -> int:
     return -1
 
 
-def adapted_rate(data_rate: int, received_dbm: float, sensitivity_dbm: Floats) -> int:
+def demodulation_limit_dbm(spreading_factor: int, bandwidth_hz: float) -> float:
+    """Level at which the signal-to-noise ratio is the least that a spreading factor is demodulated at.
+
+    Networks judge a link by this ratio. It is not the level that the best gateways still receive.
+    """
+    noise_dbm = NOISE_DBM_PER_HZ + 10.0 * math.log10(bandwidth_hz) + NOISE_FIGURE_DB
+    return noise_dbm + DEMODULATION_SF7_DB + DEMODULATION_STEP_DB * (spreading_factor - 7)
+
+
+def adapted_rate(data_rate: int, received_dbm: float, demodulation_dbm: Floats) -> int:
     """Data rate that the network sets when it has received `ADR_FRAMES` more frames at ``data_rate``.
 
-    The recommended algorithm: the margin is what the strongest of these frames had above the limit of its data rate,
-    less `ADR_MARGIN_DB`; each `ADR_STEP_DB` of it raises the data rate by one. It never lowers the data rate; what it
-    would do to the transmit power once the fastest is reached is left out. The limit is the sensitivity of the gateway
-    instead of a signal-to-noise ratio, so that one table decides who is heard and how fast.
+    The recommended algorithm: the margin is what the strongest of these frames had above the signal-to-noise ratio that
+    its data rate needs, less `ADR_MARGIN_DB`; each `ADR_STEP_DB` of it raises the data rate by one. It never lowers the
+    data rate; what it would do to the transmit power once the fastest is reached is left out, and so is that a gateway
+    reports no ratio above 10 dB or so.
+
+    Parameters
+    ----------
+    data_rate : int
+    received_dbm : float
+        Level of the strongest of these frames.
+    demodulation_dbm : sequence of float
+        `demodulation_limit_dbm` of each data rate, slowest first.
     """
-    steps = math.floor((received_dbm - sensitivity_dbm[data_rate] - ADR_MARGIN_DB) / ADR_STEP_DB)
-    return min(data_rate + max(steps, 0), len(sensitivity_dbm) - 1)
+    steps = math.floor((received_dbm - demodulation_dbm[data_rate] - ADR_MARGIN_DB) / ADR_STEP_DB)
+    return min(data_rate + max(steps, 0), len(demodulation_dbm) - 1)

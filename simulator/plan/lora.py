@@ -42,7 +42,7 @@ class LoraPlan(NamedTuple):
     draws : array of int, shape (d, k)
         Random numbers from which a device takes its channels.
     group_of : array of int, shape (d,)
-    spreading_factor, bandwidth_hz, most_bytes, sensitivity_dbm, window_s : array, shape (g, r)
+    spreading_factor, bandwidth_hz, most_bytes, sensitivity_dbm, demodulation_dbm, window_s : array, shape (g, r)
     answer_factor, answer_bandwidth_hz, answer_most_bytes : array, shape (g, r)
         First receive window after an uplink of each data rate.
     second_factor, second_bandwidth_hz, second_most_bytes, second_window_s : array, shape (g,)
@@ -65,6 +65,7 @@ class LoraPlan(NamedTuple):
     bandwidth_hz: Floats
     most_bytes: Integers
     sensitivity_dbm: Floats
+    demodulation_dbm: Floats
     window_s: Floats
     answer_factor: Integers
     answer_bandwidth_hz: Floats
@@ -121,6 +122,7 @@ def lay_out(
         bandwidth_hz=_table(rules, "bandwidth_hz"),
         most_bytes=_table(rules, "most_bytes"),
         sensitivity_dbm=_table(rules, "sensitivity_dbm"),
+        demodulation_dbm=_table(rules, "demodulation_dbm"),
         window_s=_table(rules, "window_s"),
         answer_factor=_table(rules, "rx1_sf"),
         answer_bandwidth_hz=_table(rules, "rx1_bandwidth_hz"),
@@ -186,6 +188,7 @@ def no_lora() -> LoraPlan:
         bandwidth_hz=real,
         most_bytes=whole,
         sensitivity_dbm=real,
+        demodulation_dbm=real,
         window_s=real,
         answer_factor=whole,
         answer_bandwidth_hz=real,

@@ -26,7 +26,8 @@ class Observation:
     uplink_rate_bps : float
         Rate of its uplink at this instant.
     waiting_device, waiting_uplink, waiting_edge : int
-        Requests that wait at its processor, at its uplink and at the edge server; those in service do not count.
+        Requests that wait at its processor, at its uplink and at the edge server; those in service do not count, nor
+        those that can start, or join a batch that an idle worker gathers, at this instant.
     """
 
     now_s: float

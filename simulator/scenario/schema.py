@@ -150,7 +150,10 @@ class Serving(Part):
     max_wait: Duration = Field(
         0.0, description="Longest wait of a request for its batch to fill while a worker is idle; 0 starts at once."
     )
-    queue_limit: Count | None = Field(None, description="Most requests that wait; no limit if left out.")
+    queue_limit: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = Field(
+        None,
+        description="Most requests that wait beside those that an idle worker takes or gathers; no limit if left out.",
+    )
     when_full: Literal["drop", "local"] = Field(
         "drop", description="What becomes of a request that finds the queue full: dropped, or finished on its device."
     )

@@ -8,15 +8,15 @@ from heapq import heappop, heappush
 
 import numpy as np
 import pytest
-from generated import cases, lora_cases
-from hypothesis import Phase, find, given, settings
+from generated import cases, lone_plan, lora_cases
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from simulator.engines import fast, lora_network, reference, stations
 from simulator.engines.base import RequestLog
-from simulator.physics.link import Channel
+from simulator.engines.frames import REQUEST
+from simulator.physics import queueing
 from simulator.plan.plan import Plan
-from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.workload import Workload
 
 
@@ -66,7 +66,7 @@ def reverse_ties(monkeypatch: pytest.MonkeyPatch) -> None:
     def join(station: stations.Station, now_s: float, request: int) -> None:
         heappush(station.waiting, (now_s, -request))
 
-    def start(station: stations.Station) -> None:
+    def start(station: stations.Station, now_s: float) -> None:
         station.free -= 1
         station.begin(-heappop(station.waiting)[1])
 
@@ -75,20 +75,20 @@ def reverse_ties(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def close_batches_one_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(edge: stations.EdgeServer) -> None:
+    def start_batch(edge: stations.EdgeServer) -> None:
         whole = edge.serving
         edge.serving = replace(whole, max_batch=max(1, whole.max_batch - 1))
         original(edge)
         edge.serving = whole
 
-    original = stations.EdgeServer.start
-    monkeypatch.setattr(stations.EdgeServer, "start", start)
+    original = stations.EdgeServer.start_batch
+    monkeypatch.setattr(stations.EdgeServer, "start_batch", start_batch)
 
 
 def start_before_the_instant_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     def consider(run: reference.Run, station: stations.Station) -> None:
         while station.can_start(run.agenda.now):
-            station.start()
+            station.start(run.agenda.now)
 
     monkeypatch.setattr(reference.Run, "consider", consider)
 
@@ -102,10 +102,52 @@ def time_out_only_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def let_one_more_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(edge: stations.EdgeServer) -> bool:
-        return len(edge.queue) > edge.serving.queue_limit
+    monkeypatch.setattr(stations, "has_room", lambda *state: queueing.has_room(*state[:-1], state[-1] + 1))
 
-    monkeypatch.setattr(stations.EdgeServer, "full", property(full))
+
+def count_who_could_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only those who wait count, idle workers or not."""
+    monkeypatch.setattr(stations, "has_room", lambda waiting, _idle, _most, limit: waiting < limit)
+
+
+def let_only_one_join_each_idle_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch that an idle worker gathers is forgotten."""
+    monkeypatch.setattr(stations, "has_room", lambda waiting, idle, _, limit: waiting < idle + limit)
+
+
+def turn_away_before_the_completions_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes is let in or refused at once, so that it matters whether a worker is free before or afterwards."""
+
+    def join(edge: stations.EdgeServer, now_s: float, request: int) -> None:
+        original(edge, now_s, request)
+        if edge.admits:
+            edge.admit(now_s)
+
+    def reach_edge(run: reference.Run, moment: reference.Moment) -> None:
+        whole(run, moment)
+        run.door.start(run.agenda.now)
+
+    original, whole = stations.EdgeServer.join, reference.Run.reach_edge
+    monkeypatch.setattr(stations.EdgeServer, "join", join)
+    monkeypatch.setattr(reference.Run, "reach_edge", reach_edge)
+
+
+def let_in_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the smaller number goes in first, urgent or not."""
+
+    def join(edge: stations.EdgeServer, now_s: float, request: int) -> None:
+        heappush(edge.door, (0.0, request))
+
+    def admit(edge: stations.EdgeServer, now_s: float) -> None:
+        others = edge.door
+        request = heappop(others)[1]
+        edge.door = [(edge.urgency[request], request)]
+        original(edge, now_s)
+        edge.door = others
+
+    original = stations.EdgeServer.admit
+    monkeypatch.setattr(stations.EdgeServer, "join", join)
+    monkeypatch.setattr(stations.EdgeServer, "admit", admit)
 
 
 def start_a_frame_while_an_answer_comes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,13 +160,41 @@ def start_a_frame_while_an_answer_comes(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def ask_before_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(network: lora_network.LoraNetwork, request: int) -> None:
-        station = network.run.uplinks[network.run.device[request]]
-        network.asking.add(request)
-        station.join(-1.0, request)
-        network.run.consider(station)
+    """And without giving way to them, which would never end."""
+    ask_while_a_message_waits(monkeypatch)
 
-    monkeypatch.setattr(lora_network.LoraNetwork, "ask", ask)
+    def start(uplink: lora_network.LoraUplink, now_s: float) -> None:
+        if uplink.network.has_to_ask(uplink.device):
+            uplink.free -= 1
+            uplink.network.ask(uplink.device)
+        else:
+            original(uplink, now_s)
+
+    original = lora_network.LoraUplink.start
+    monkeypatch.setattr(lora_network.LoraUplink, "start", start)
+
+
+def ask_while_a_message_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planned empty frame does not give way to a message that has come meanwhile."""
+
+    def start_frame(network: lora_network.LoraNetwork, moment: reference.Moment) -> None:
+        station = network.run.uplinks[network.run.device[moment.request]]
+        waiting, station.waiting = station.waiting, []
+        original(network, moment)
+        station.waiting = waiting
+
+    original = lora_network.LoraNetwork.start_frame
+    monkeypatch.setattr(lora_network.LoraNetwork, "start_frame", start_frame)
+
+
+def bring_answers_with_their_own_frames_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def send_answer(network: lora_network.LoraNetwork, request: int) -> None:
+        row = network.radios.row[network.run.device[request]]
+        if network.frames[row, REQUEST] == request:
+            original(network, request)
+
+    original = lora_network.LoraNetwork.send_answer
+    monkeypatch.setattr(lora_network.LoraNetwork, "send_answer", send_answer)
 
 
 def note_an_answer_after_the_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,18 +210,23 @@ def note_an_answer_after_the_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
 Mutate = Callable[[pytest.MonkeyPatch], None]
 MUTANTS: list[Mutate] = [
     decide_before_completions,
-    complete_in_reverse_order,
     reverse_ties,
     close_batches_one_early,
     start_before_the_instant_is_over,
     time_out_only_afterwards,
     let_one_more_wait,
+    count_who_could_start,
+    let_only_one_join_each_idle_worker,
+    turn_away_before_the_completions_are_over,
+    let_in_by_number,
 ]
 OVER_LORA: list[Mutate] = [
     complete_in_reverse_order,
     reverse_ties,
     start_a_frame_while_an_answer_comes,
     ask_before_those_who_wait,
+    ask_while_a_message_waits,
+    bring_answers_with_their_own_frames_only,
     note_an_answer_after_the_horizon,
 ]
 
@@ -169,6 +244,18 @@ def test_a_wrong_engine_is_caught(
         return bool(differences(reference.run(*case), fast.run(*case)))
 
     find(strategy, shows, settings=settings(max_examples=800, phases=[Phase.generate]))
+
+
+@settings(max_examples=800, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=cases())
+def test_it_does_not_matter_in_which_order_an_instant_is_worked_off(
+    case: tuple[Plan, Workload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Completions of one instant in reverse order, arrivals at the edge server among them, change nothing."""
+    with monkeypatch.context() as reversed_order:
+        complete_in_reverse_order(reversed_order)
+        readable = reference.run(*case)
+    assert differences(readable, fast.run(*case)) == []
 
 
 @pytest.mark.parametrize("order", ["deadline", "priority"])
@@ -192,39 +279,3 @@ def test_long_queues_in_order_of_urgency_agree(order: str) -> None:
     assert differences(readable, quick) == []
     waiting = (readable.uplink_end_s[:, None] <= 1.0) & (readable.edge_start_s[:, None] > 1.0)
     assert waiting.sum() > 64
-
-
-def lone_plan(groups: int) -> Plan:
-    """One device for each group; an instant uplink, one worker that takes 1/8 s."""
-    channel = Channel.constant(1.0)
-    index = np.arange(groups, dtype=np.int32)
-    return Plan(
-        policy="edge",
-        choices=(),
-        device_s=np.zeros(groups),
-        bits_up=np.zeros(groups),
-        edge_s=np.full(groups, 0.125),
-        bits_down=np.zeros(groups),
-        on_device=np.zeros(groups, dtype=bool),
-        offloaded=np.ones(groups, dtype=bool),
-        fallback_s=np.zeros(groups),
-        partition=("input",) * groups,
-        exit=("final",) * groups,
-        chosen_row=index,
-        final=np.zeros(groups, dtype=np.int32),
-        taken=(None,) * groups,
-        group_of=index,
-        uplink=(channel,) * groups,
-        downlink=(channel,) * groups,
-        uplink_of=index,
-        downlink_of=index,
-        propagation_s=np.zeros(groups),
-        tail_ends_s=(np.empty(0),) * groups,
-        wake_delays_s=(np.zeros(1),) * groups,
-        deadline_s=np.full(groups, np.inf),
-        priority=np.zeros(groups),
-        order="arrival",
-        serving=ServingPlan(1, 1, 0.0, UNLIMITED, False, np.array([0.0, 1.0])),
-        horizon_s=np.inf,
-        tolerates_loss=np.zeros(groups, dtype=bool),
-    )

@@ -184,6 +184,45 @@ def test_a_limited_queue_loses_as_m_m_1_k_says(tmp_path: Path, utilisation: floa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("workers", "load"), [(1, 0.5), (1, 2.0), (4, 2.0), (4, 5.0)])
+def test_a_server_without_a_queue_loses_as_erlang_says(tmp_path: Path, workers: int, load: float) -> None:
+    """Erlang B of M/M/c/c, by its recursion B(c) = a B(c-1) / (c + a B(c-1)), within 4 standard errors as above."""
+    expected = 1.0
+    for servers in range(1, workers + 1):
+        expected = load * expected / (servers + load * expected)
+    rules = {"queue_limit": 0, "workers": workers}
+    rows = requests(poisson_at_the_edge(tmp_path, load / 0.010, 200_000, rules))
+    lost = (rows["status"] == "dropped").to_numpy().reshape(20, -1).mean(axis=1)
+    assert abs(lost.mean() - expected) <= 4 * lost.std(ddof=1) / math.sqrt(20)
+    waited_s = rows.loc[rows["status"] == "completed", "edge_wait_s"]
+    assert waited_s.abs().max() < NANO
+
+
+def test_devices_in_step_find_the_workers_that_are_free(tmp_path: Path) -> None:
+    """Four workers for four requests at each instant: nobody waits, so nobody needs the one place."""
+    instants = [0.5 * k for k in range(120) for _ in range(4)]
+    rows = requests(at_the_edge(tmp_path, instants, {"queue_limit": 1, "workers": 4}))
+    assert rows["status"].tolist() == ["completed"] * 480
+    assert rows["edge_wait_s"].abs().max() < NANO
+
+
+def test_who_gathers_in_a_batch_needs_no_place_to_wait(tmp_path: Path) -> None:
+    """50 requests a second, batches of 8 within 80 ms on two workers that are busy for 2.5 % of the time.
+
+    Batches close with 5 requests in the mean; nobody finds both workers busy and three places taken.
+    """
+    instants = np.cumsum(np.random.Generator(np.random.PCG64(3)).exponential(0.02, 1000)).tolist()
+    rules = {"max_batch": 8, "max_wait": "80 ms", "queue_limit": 3, "workers": 2}
+    document = at_the_edge(tmp_path, instants, rules)
+    times = {"whole": "1 ms"}
+    batching = {"fixed": "0.6 ms", "per_item": "0.4 ms"}
+    document["server"] = card(tmp_path, "quick", "server", times, batching=batching)
+    rows = requests(document)
+    assert (rows["status"] == "completed").all()
+    assert rows["edge_wait_s"].max() == pytest.approx(0.08, abs=1e-3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("server", PUBLISHED_MS)
 @pytest.mark.parametrize("size", [1, 4, 16, 64, 128])
 def test_a_saturated_server_answers_as_many_as_was_measured(tmp_path: Path, server: str, size: int) -> None:

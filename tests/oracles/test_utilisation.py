@@ -43,8 +43,8 @@ def test_a_batch_keeps_its_worker_busy_once(tmp_path: Path) -> None:
 
 
 def test_finishing_on_the_device_keeps_it_busy(tmp_path: Path) -> None:
-    """Three reach the edge after 85 ms, two turn back and compute 0.5 s from 90 ms on."""
-    rules = {"queue_limit": 1, "when_full": "local"}
+    """Three reach the edge after 85 ms, one starts, two turn back and compute 0.5 s from 90 ms on."""
+    rules = {"queue_limit": 0, "when_full": "local"}
     edge = [{"kind": "edge", "encoding": "uint8"}]
     found = utilisations(tmp_path, policies=edge, count=3, workload=ONCE, serving=rules)
     assert found == pytest.approx([2 * 0.5 / (3 * 0.59), 0.08 / 0.59, 0.05 / 0.59])

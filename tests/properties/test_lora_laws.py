@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
 from simulator.analysis.energy import attribute, end_of_run_s
+from simulator.analysis.frame_times import downlink_service_s, uplink_service_s
 from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
 from simulator.engines import fast, lora_network, lorawan, reference
 from simulator.engines.base import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, RequestLog
-from simulator.engines.frames import LOST
+from simulator.engines.frames import BYTES, REQUEST
 from simulator.physics.lora import downlink_airtime_s, uplink_airtime_s
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.lora import LoraPlan
@@ -214,7 +215,10 @@ def data_rates_follow_the_network(plan: Plan, workload: Workload, log: RequestLo
             assert frames.rate[k] == rate
             heard += not frames.log.lost[k]
             if lora.adaptive[group] and heard == 20:
-                margin = lora.received_dbm[device] - lora.sensitivity_dbm[group, rate] - 10.0
+                factor = int(lora.spreading_factor[group, rate])
+                needed_db = {7: -7.5, 8: -10.0, 9: -12.5, 10: -15.0, 11: -17.5, 12: -20.0}[factor]
+                noise_dbm = -174.0 + 10 * math.log10(lora.bandwidth_hz[group, rate]) + 6.0
+                margin = lora.received_dbm[device] - noise_dbm - needed_db - 10.0
                 rate = min(rate + max(math.floor(margin / 3.0), 0), lora.rates[group] - 1)
                 heard = 0
 
@@ -260,53 +264,113 @@ def messages_arrive_as_their_frames_do(plan: Plan, workload: Workload, log: Requ
 
 
 def answers_come_in_the_receive_windows(plan: Plan, workload: Workload, log: RequestLog) -> None:
-    """One or two seconds after a frame of the request that was received; the rest after frames that ask for it."""
+    """Twin: the line of each device at the server, and what each of its frames brings, whatever it was sent for.
+
+    One second after a frame that was received, or two, the first in line gets a part; who asks is the first in line.
+    """
     assert plan.lora is not None
     lora, frames = plan.lora, Frames(plan, log)
-    for i in lora_requests(plan, workload).tolist():
-        device = workload.device[i]
+    for device in lora_devices(plan):
         group, delay = lora.group_of[device], plan.propagation_s[lora.group_of[device]]
-        asking = np.flatnonzero((frames.log.request == i) & (frames.log.bytes == 0)).tolist()
-        left, ready = plan.bits_down[log.row[i]] / 8, log.edge_end_s[i]
-        if np.isnan(ready) or left == 0:
-            assert asking == []
-            assert np.isnan(ready) or log.downlink_end_s[i] == ready
-            continue
-        last = [k for k in frames.of(device).tolist() if frames.start[k] < ready][-1:]
-        at = math.inf
-        if last and frames.log.request[last[0]] == i and not frames.log.lost[last[0]]:
-            k = last[0]
-            end, rate = frames.end[k], frames.rate[k]
-            if ready <= end + 1.0 - delay:
-                size = min(math.ceil(left), lora.answer_most_bytes[group, rate])
-                at = end + 1.0 - delay + answer_s(lora, group, rate, size)
-            elif ready <= end + 2.0 - delay and not lora.confirmed[group]:
-                size = min(math.ceil(left), lora.second_most_bytes[group])
-                at = end + 2.0 - delay + second_answer_s(lora, group, size)
-            left -= size if at < math.inf else 0
-        tries = 0
-        for k in asking:
-            assert left > 0
-            assert tries < 8
-            assert frames.start[k] >= (ready if at == math.inf else at) - 1e-9
-            tries += 1
-            if frames.ended[k] and not frames.log.lost[k]:
-                rate, tries = frames.rate[k], 0
-                size = min(math.ceil(left), lora.answer_most_bytes[group, rate])
-                at = frames.end[k] + 1.0 - delay + answer_s(lora, group, rate, size)
-                left -= size
-        gave_up = tries == 8 and bool(frames.ended[asking[-1]])
-        assert (log.reason[i] == ANSWER_LOST) == gave_up
-        if gave_up:
-            assert log.status[i] == DROPPED
-            assert log.downlink_end_s[i] == frames.end[asking[-1]]
-            assert log.downlink_sent_bits[i] + 8 * left == plan.bits_down[log.row[i]]
-            continue
-        over = left <= 0 and at <= plan.horizon_s + 1e-9
-        assert np.isnan(log.downlink_end_s[i]) != over
-        if over:
-            assert log.downlink_end_s[i] == pytest.approx(at, abs=1e-9)
-        assert (log.status[i] == COMPLETED) == (over and at + delay <= plan.horizon_s + 1e-9)
+        mine = np.flatnonzero((workload.device == device) & ~np.isnan(log.edge_end_s))
+        empty = plan.bits_down[log.row[mine]] == 0
+        assert (log.downlink_end_s[mine[empty]] == log.edge_end_s[mine[empty]]).all()
+        mine = mine[~empty]
+        # a service of no length ends after those that end when it starts
+        at_once = log.edge_start_s[mine] == log.edge_end_s[mine]
+        mine = mine[np.lexsort((mine, at_once, log.edge_end_s[mine]))]
+        if np.unique(log.edge_end_s[mine[log.edge_start_s[mine] == log.edge_end_s[mine]]]).size < at_once.sum():
+            continue  # several of them at one instant: their order is that of the stations, not of this twin
+        line = mine.tolist()
+        left = {i: plan.bits_down[log.row[i]] / 8 for i in line}
+        over: dict[int, float] = {}
+        gone: set[int] = set()
+        tries, asked_for = 0, -1
+        for k in frames.of(device).tolist():
+            start, end, asks = frames.start[k], frames.end[k], frames.log.bytes[k] == 0
+            ready = [i for i in line if log.edge_end_s[i] <= start]
+            if asks:
+                assert frames.log.request[k] == ready[0]
+                nobody_waits(plan, workload, log, device, float(start))
+            tries = tries + 1 if asks and asked_for == ready[0] else int(asks)
+            asked_for = ready[0] if asks else -1
+            if not frames.ended[k]:
+                assert frames.log.answers[k] == -1
+                continue
+            first = line[0] if line and not frames.log.lost[k] else -1
+            ready_s = max(log.edge_end_s[first], end) if first >= 0 else math.inf
+            rate = frames.rate[k]
+            if ready_s <= end + 1.0 - delay:
+                size = min(math.ceil(left[first]), lora.answer_most_bytes[group, rate])
+                airtime, opens = answer_s(lora, group, rate, size), end + 1.0 - delay
+                assert (frames.log.first_s[k], frames.log.second_s[k]) == (airtime, 0.0)
+            elif ready_s <= end + 2.0 - delay and (asks or not lora.confirmed[group]):
+                size = min(math.ceil(left[first]), lora.second_most_bytes[group])
+                airtime, opens = second_answer_s(lora, group, size), end + 2.0 - delay
+                assert frames.log.second_s[k] == airtime
+            else:
+                assert frames.log.answers[k] == -1
+                if asks and tries == 8:
+                    gone.add(asked_for)
+                    assert log.downlink_end_s[asked_for] == end
+                    assert log.downlink_sent_bits[asked_for] + 8 * left[asked_for] == plan.bits_down[log.row[asked_for]]
+                    line.remove(asked_for)
+                    asked_for = -1
+                continue
+            assert frames.log.answers[k] == first
+            tries, asked_for = 0, -1
+            if opens + airtime > plan.horizon_s:
+                break
+            left[first] -= size
+            if left[first] <= 0:
+                over[first] = opens + airtime
+                line.remove(first)
+        for i in mine.tolist():
+            assert (log.reason[i] == ANSWER_LOST) == (log.status[i] == DROPPED) == (i in gone)
+            if i in gone:
+                continue
+            assert np.isnan(log.downlink_end_s[i]) == (i not in over)
+            if i in over:
+                assert log.downlink_end_s[i] == pytest.approx(over[i], abs=1e-9)
+            assert (log.status[i] == COMPLETED) == (i in over and over[i] + delay <= plan.horizon_s + 1e-9)
+
+
+def nobody_waits(plan: Plan, workload: Workload, log: RequestLog, device: int, at_s: float) -> None:
+    """No message of a device waits for its radio."""
+    joined = np.where(plan.on_device[log.row], log.device_end_s, workload.arrival_s)
+    mine = (workload.device == device) & plan.offloaded[log.row] & (joined < at_s)
+    assert (log.uplink_start_s[mine] <= at_s).all()
+
+
+def time_that_is_not_service_is_waiting(plan: Plan, workload: Workload, log: RequestLog) -> None:
+    """Twin: the frames of each request one after the other; what is left of its time on the link is not negative."""
+    frames = Frames(plan, log)
+    delay = plan.propagation_s[plan.group_of[workload.device]]
+    up, down = uplink_service_s(log), downlink_service_s(log, delay)
+    for i in lora_requests(plan, workload).tolist():
+        ks = np.flatnonzero(frames.log.request == i)
+        message, asks = ks[frames.log.bytes[ks] > 0].tolist(), ks[frames.log.bytes[ks] == 0].tolist()
+        if not np.isnan(log.uplink_end_s[i]):
+            served = 0.0
+            for n, k in enumerate(message):
+                served += frames.end[k] - frames.start[k]
+                pauses = frames.log.lost[k] and plan.lora is not None and plan.lora.confirmed[frames.group[k]]
+                if n + 1 < len(message):
+                    closed = closes_s(plan, frames, k) - (pause_s(plan, frames, k) if pauses else 0.0)
+                    assert frames.start[message[n + 1]] >= closed - 1e-9
+                    served += closed - frames.end[k]
+            assert up[i] == pytest.approx(served, abs=1e-9)
+            assert up[i] <= log.uplink_end_s[i] - log.uplink_start_s[i] + 1e-9
+        if not np.isnan(log.downlink_end_s[i]):
+            served = sum(
+                frames.log.second_s[k] if frames.log.second_s[k] > 0 else frames.log.first_s[k]
+                for k in np.flatnonzero(frames.log.answers == i)
+            )
+            for k in asks:
+                served += frames.end[k] - frames.start[k]
+                served += 1.0 - delay[i] if frames.log.answers[k] == i else 0.0
+            assert down[i] == pytest.approx(served, abs=1e-9)
+            assert down[i] <= log.downlink_end_s[i] - log.edge_end_s[i] + 1e-9
 
 
 def everything_comes_to_an_end(plan: Plan, workload: Workload, log: RequestLog) -> None:
@@ -325,6 +389,7 @@ LAWS: list[Law] = [
     data_rates_follow_the_network,
     messages_arrive_as_their_frames_do,
     answers_come_in_the_receive_windows,
+    time_that_is_not_service_is_waiting,
     everything_comes_to_an_end,
 ]
 
@@ -407,23 +472,74 @@ def an_acknowledged_frame_is_answered_later(monkeypatch: Patch) -> None:
 
 
 def a_lost_frame_is_answered(monkeypatch: Patch) -> None:
-    def answer(plan: Any, radios: Any, frames: Any, *more: Any) -> tuple[float, float, int]:
-        heard = frames.copy()
-        heard[:, LOST] = 0.0
-        return original(plan, radios, heard, *more)
+    def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> int:
+        follows = original(plan, radios, frames, device, now)
+        radios.opens[device] = frames[radios.row[device], BYTES] > 0 or radios.opens[device]
+        return follows
 
-    original = lora_network.answer
-    monkeypatch.setattr(lora_network, "answer", answer)
+    original = lora_network.end_frame
+    monkeypatch.setattr(lora_network, "end_frame", end_frame)
 
 
 def who_has_sent_nothing_is_answered(monkeypatch: Patch) -> None:
     def make_radios(plan: LoraPlan) -> lorawan.Radios:
         radios = original(plan)
         radios.row[:] = 0
+        radios.opens[:] = True
         return radios
 
     original = lora_network.make_radios
     monkeypatch.setattr(lora_network, "make_radios", make_radios)
+
+
+def only_its_own_frames_bring_an_answer(monkeypatch: Patch) -> None:
+    def answer(plan: Any, radios: Any, frames: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
+        row = radios.row[device]
+        if row < 0 or frames[row, REQUEST] != request:
+            return np.inf, np.inf, 0
+        return original(plan, radios, frames, request, device, *more)
+
+    original = lora_network.answer
+    monkeypatch.setattr(lora_network, "answer", answer)
+
+
+def a_frame_brings_two_answers(monkeypatch: Patch) -> None:
+    def answer(plan: Any, radios: Any, frames: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
+        came = original(plan, radios, frames, request, device, *more)
+        radios.opens[device] = True
+        return came
+
+    original = lora_network.answer
+    monkeypatch.setattr(lora_network, "answer", answer)
+
+
+def it_asks_though_messages_wait(monkeypatch: Patch) -> None:
+    def start(uplink: lora_network.LoraUplink, now_s: float) -> None:
+        if uplink.network.has_to_ask(uplink.device):
+            uplink.free -= 1
+            uplink.network.ask(uplink.device)
+        else:
+            original(uplink, now_s)
+
+    original = lora_network.LoraUplink.start
+    monkeypatch.setattr(lora_network.LoraUplink, "start", start)
+    whole = lora_network.LoraNetwork.start_frame
+
+    def start_frame(network: lora_network.LoraNetwork, moment: reference.Moment) -> None:
+        station = network.run.uplinks[network.run.device[moment.request]]
+        station.waiting, waiting = [], station.waiting
+        whole(network, moment)
+        station.waiting = waiting
+
+    monkeypatch.setattr(lora_network.LoraNetwork, "start_frame", start_frame)
+
+
+def the_network_compares_with_the_best_gateways(monkeypatch: Patch) -> None:
+    def end_frame(plan: Any, *more: Any) -> int:
+        return original(plan._replace(demodulation_dbm=plan.sensitivity_dbm), *more)
+
+    original = lora_network.end_frame
+    monkeypatch.setattr(lora_network, "end_frame", end_frame)
 
 
 def a_lost_frame_is_tried_nine_times(monkeypatch: Patch) -> None:
@@ -445,6 +561,10 @@ MUTANTS: list[tuple[Callable[[Patch], None], Law]] = [
     (the_second_window_is_waited_for_in_any_case, frames_of_a_message_start_as_early_as_they_may),
     (an_acknowledged_frame_is_answered_later, answers_come_in_the_receive_windows),
     (a_lost_frame_is_answered, windows_close_before_the_next_frame),
+    (only_its_own_frames_bring_an_answer, answers_come_in_the_receive_windows),
+    (a_frame_brings_two_answers, answers_come_in_the_receive_windows),
+    (it_asks_though_messages_wait, answers_come_in_the_receive_windows),
+    (the_network_compares_with_the_best_gateways, data_rates_follow_the_network),
     (a_lost_frame_is_answered, answers_come_in_the_receive_windows),
     (who_has_sent_nothing_is_answered, answers_come_in_the_receive_windows),
     (a_lost_frame_is_tried_nine_times, messages_arrive_as_their_frames_do),

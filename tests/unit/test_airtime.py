@@ -28,8 +28,10 @@ def test_a_picture_over_lora_is_told_in_frames_and_hours(tmp_path: Path) -> None
     document = world(tmp_path, 44770, link=link)
     document["workload"] = {"arrivals": "periodic", "rate": "1 /h", "requests": 1}
     (said,) = frame_sentences(simulator.run(document))
-    assert said.startswith("LoRa, edge uint8: a request takes 185 frames and 73.9 s on the air; its uplink, ")
-    assert said.endswith("takes 2.04 h. 0.0 % of the frames are lost.")
+    assert said.startswith("LoRa, edge uint8: a request takes 185 frames and 73.9 s on the air; its uplink takes ")
+    # 73.93 s and 184 times 2.17 s of receive windows are not waiting: 7353.9 - 473.2 s are 114.7 min
+    waits = "takes 2.04 h, of which it waits 115 min for the duty cycle and for others"
+    assert said.endswith(f"{waits}. 0.0 % of the frames are lost.")
 
 
 def test_a_result_without_lora_or_cells_says_nothing(tmp_path: Path) -> None:

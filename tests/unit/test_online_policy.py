@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 from worlds import card, chain, scenario, trace
@@ -37,7 +37,11 @@ class LostPolicy(OnlinePolicy):
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = {"short_queue": f"{__name__}:ShortQueuePolicy", "lost": f"{__name__}:LostPolicy"}
+    own = {
+        "short_queue": f"{__name__}:ShortQueuePolicy",
+        "lost": f"{__name__}:LostPolicy",
+        "seen": f"{__name__}:SeenPolicy",
+    }
     known = registry.BUILT_IN["policies"]
     groups = {**registry.BUILT_IN, "policies": MappingProxyType({**known, **own})}
     monkeypatch.setattr(registry, "BUILT_IN", MappingProxyType(groups))
@@ -63,17 +67,45 @@ def test_each_request_is_decided_by_what_waits_when_it_arrives(tmp_path: Path) -
     assert rows["latency_s"].tolist()[2:] == pytest.approx([0.1, 0.1], abs=1e-9)
 
 
-def test_a_decision_comes_after_the_completions_of_its_instant(tmp_path: Path) -> None:
-    """At 0.8 s the first transfer ends and the second, which waited, may start: a third still sees it waiting.
+def test_who_can_start_at_that_instant_does_not_wait(tmp_path: Path) -> None:
+    """At 0.8 s the first transfer ends and the second, which waited, can start: a third sees nobody wait.
 
-    Starts come after decisions, so the request that arrives at 0.8 s sees one waiting and stays local; one that
-    arrives a moment later sees none.
+    It is sent, as is one that arrives a moment later; at 0.9 s it waits for the second.
     """
     times = tmp_path / "times.csv"
-    times.write_text("arrival_s\n0\n0.1\n0.8\n0.9\n")
     workload = {"arrivals": "recorded", "file": str(times)}
-    rows = simulator.run(world(tmp_path, "short_queue", workload=workload)).requests
-    assert rows["partition"].tolist() == ["input", "input", "output", "input"]
+    for third_s in (0.8, 0.8001):
+        times.write_text(f"arrival_s\n0\n0.1\n{third_s}\n0.9\n")
+        rows = simulator.run(world(tmp_path, "short_queue", workload=workload)).requests
+        assert rows["partition"].tolist() == ["input", "input", "input", "output"]
+
+
+class SeenPolicy(ShortQueuePolicy):
+    """Sends everything, and remembers what it saw."""
+
+    kind: Literal["seen"]
+    saw: ClassVar[list[int]] = []
+
+    def decide(self, seen: Observation) -> str:
+        """Cut before the first layer."""
+        self.saw.append(seen.waiting_edge)
+        return "input"
+
+
+def test_nobody_is_seen_to_wait_beside_idle_workers(tmp_path: Path) -> None:
+    """Two workers, one place; at 0.8 s three inputs arrive and a fourth device decides: one waits, at 1.0 s too.
+
+    At 1.6 s the fourth input arrives at an idle server, and a fifth device sees nobody wait.
+    """
+    SeenPolicy.saw.clear()
+    times = tmp_path / "times.csv"
+    times.write_text("arrival_s,device\n0,0\n0,1\n0,2\n0.8,3\n1.0,4\n1.6,5\n")
+    document = world(tmp_path, "seen", workload={"arrivals": "recorded", "file": str(times)}, count=6)
+    document["server"] = card(tmp_path, "slow", "server", {"whole": "400 ms"}, workers=2)
+    document["serving"] = {"queue_limit": 1}
+    rows = simulator.run(document).requests
+    assert SeenPolicy.saw == [0, 0, 0, 1, 1, 0]
+    assert (rows["status"] == "completed").all()
 
 
 def test_the_rate_that_is_seen_is_that_of_the_instant(tmp_path: Path) -> None:

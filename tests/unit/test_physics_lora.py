@@ -17,6 +17,7 @@ from simulator.physics import lora
 from simulator.physics.lora import (
     adapted_rate,
     bit_rate_bps,
+    demodulation_limit_dbm,
     downlink_airtime_s,
     fastest_rate,
     frames_of,
@@ -193,22 +194,62 @@ def test_the_fastest_rate_that_is_heard(received_dbm: float) -> None:
     assert fastest_rate(received_dbm, SENSITIVITY_DBM) == max(heard, default=-1)
 
 
+#: signal-to-noise ratios of the SX1276 datasheet and of The Things Network's server, SF12 to SF7
+NEEDED_DB = (-20.0, -17.5, -15.0, -12.5, -10.0, -7.5)
+#: -174 dBm in each hertz, 125 000 of them (50.97 dB), and 6 dB of the receiver
+NOISE_DBM = -117.031
+
+
+@pytest.mark.parametrize(("factor", "needed_db"), [*zip(range(12, 6, -1), NEEDED_DB, strict=True)])
+def test_the_limit_of_demodulation_is_the_published_ratio_above_the_noise(factor: int, needed_db: float) -> None:
+    """-117.03 dBm of noise at 125 kHz; at 500 kHz it is 6.02 dB more."""
+    assert demodulation_limit_dbm(factor, 125e3) == pytest.approx(NOISE_DBM + needed_db, abs=1e-3)
+    assert demodulation_limit_dbm(factor, 500e3) == pytest.approx(NOISE_DBM + 6.0206 + needed_db, abs=1e-3)
+
+
 @pytest.mark.parametrize(
-    ("rate", "received_dbm", "expected"),
+    ("rate", "snr_db", "expected"),
     [
-        (0, -118.0, 4),  # 24.5 dB above SF12, 14.5 to give away: 4 steps of 3
-        (4, -118.0, 5),  # 14.5 dB above SF8, 4.5 to give away
-        (0, -129.6, 0),  # 2.9 dB to give away
-        (0, -129.4, 1),
-        (0, -60.0, 5),
-        (3, -150.0, 3),  # the network never lowers it
+        (0, 4.5, 4),  # 24.5 dB above SF12, 14.5 to give away: 4 steps of 3
+        (4, 4.5, 5),  # 14.5 dB above SF8, 4.5 to give away
+        (4, 2.9, 4),  # 12.9 dB above SF8, 2.9 to give away: it stays at SF8
+        (3, 0.4, 3),  # 12.9 dB above SF9
+        (0, -7.1, 0),  # 2.9 dB to give away
+        (0, -6.9, 1),
+        (0, 62.5, 5),
+        (3, -28.0, 3),  # the network never lowers it
     ],
 )
-def test_the_network_raises_the_rate_by_one_for_every_three_decibels(
-    rate: int, received_dbm: float, expected: int
-) -> None:
-    """Semtech's recommended algorithm with a margin of 10 dB, worked by hand."""
-    assert adapted_rate(rate, received_dbm, SENSITIVITY_DBM) == expected
+def test_the_network_raises_the_rate_by_one_for_every_three_decibels(rate: int, snr_db: float, expected: int) -> None:
+    """Semtech's recommended algorithm with a margin of 10 dB, worked by hand in signal-to-noise ratios."""
+    limits = [demodulation_limit_dbm(factor, 125e3) for factor in range(12, 6, -1)]
+    assert adapted_rate(rate, NOISE_DBM + snr_db, limits) == expected
+
+
+def steps_of_the_things_network(snr_db: float) -> int:
+    """Twin in the words of core/band/adr.go: margin over the floor of the data rate, a step of it for each 3 dB.
+
+    It is applied until nothing changes, from DR0 on; where the network would lower the transmit power it stops.
+    """
+    data_rate = 0
+    while True:
+        margin = snr_db - NEEDED_DB[data_rate] - 10.0
+        nsteps = int(margin / 3.0)
+        if nsteps <= 0 or data_rate == 5:
+            return data_rate
+        while nsteps > 0 and data_rate < 5:
+            data_rate, nsteps = data_rate + 1, nsteps - 1
+
+
+@pytest.mark.parametrize("snr_db", np.arange(-25.0, 16.0, 0.7).tolist())
+def test_it_stops_where_the_things_network_stops(snr_db: float) -> None:
+    """SF8 or SF9 for ratios around 0 dB, where a gateway's best sensitivity would have allowed SF7."""
+    limits = [demodulation_limit_dbm(factor, 125e3) for factor in range(12, 6, -1)]
+    rate = 0
+    while (faster := adapted_rate(rate, NOISE_DBM + snr_db, limits)) > rate:
+        rate = faster
+    assert rate == steps_of_the_things_network(snr_db)
+    assert rate < 5 or snr_db >= 3.0
 
 
 def test_compiled_functions_give_the_same_bits() -> None:
