@@ -18,6 +18,7 @@ from rich.text import Text
 from simulator import units
 from simulator.analysis.airtime import cell_sentences, frame_sentences
 from simulator.analysis.comparison import ALL_GROUPS
+from simulator.analysis.recordings import recording_sentences
 from simulator.analysis.result import Result
 
 _MARK = "*"
@@ -72,7 +73,7 @@ def sentences(result: Result) -> list[str]:
         if lost:
             said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
         said += _mostly_lost(result.summary_rows)
-    return said + frame_sentences(result) + cell_sentences(result)
+    return said + frame_sentences(result) + cell_sentences(result) + recording_sentences(result)
 
 
 def _scoped(sentence: str, is_fleet: bool) -> str:

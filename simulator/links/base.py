@@ -1,7 +1,8 @@
 """What every link kind is: one direction of a link that yields a channel.
 
 Most kinds know their channel once the scenario is read. A random kind is drawn anew for each device and replication,
-before the run, from a stream of its own; `channel` then gives what the planner may assume, its mean.
+before the run, from a stream of its own; `channel` then gives what the planner may assume, its mean. A recording is
+what it is, but a replication may begin anywhere in it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ class LinkKind(BaseModel):
     @property
     def is_random(self) -> bool:
         """Whether `draw` gives something else than `channel`."""
+        return False
+
+    @property
+    def begins_anywhere(self) -> bool:
+        """Whether a replication begins at an instant of the channel's period that is drawn."""
         return False
 
     def channel(self, base: Path | None) -> Channel:  # noqa: ARG002

@@ -1,4 +1,7 @@
-"""Random channels and losses, drawn before a run: for each device, in each replication, for all policies alike."""
+"""Random channels and losses, drawn before a run, in each replication, for all policies alike.
+
+Generated channels and losses are drawn for each device. Where in a recording a run begins is drawn for each group.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from simulator.plan.lora import make_lora
 from simulator.plan.medium import draw_losses
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
-from simulator.workload import seeds
+from simulator.workload import seeds, stream
 
 
 def with_drawn_channels(plans: list[Plan], system: System, replication: int) -> list[Plan]:
     """The plans with what is random about the links in a replication; the plans themselves when nothing is."""
     kinds = [kind for group in system.groups for kind in (group.uplink_kind, group.downlink_kind)]
-    if any(kind.is_random for kind in kinds):
+    if any(kind.is_random or kind.begins_anywhere for kind in kinds):
         uplink, uplink_of = _drawn(system, replication, "uplink")
         downlink, downlink_of = _drawn(system, replication, "downlink")
         plans = [
@@ -39,13 +42,21 @@ def _drawn(system: System, replication: int, direction: str) -> tuple[tuple[Chan
     """Channels of one direction, and which of them each device has."""
     channels: list[Channel] = []
     channel_of = np.empty(system.devices, dtype=np.int32)
-    for group in system.groups:
+    for g, group in enumerate(system.groups):
         kind = group.uplink_kind if direction == "uplink" else group.downlink_kind
         if not kind.is_random:
             channel_of[group.devices.start : group.devices.stop] = len(channels)
-            channels.append(group.uplink if direction == "uplink" else group.downlink)
+            channel = group.uplink if direction == "uplink" else group.downlink
+            if kind.begins_anywhere:
+                channel = channel.starting_at(start_share(system, replication, g) * float(channel.edges_s[-1]))
+            channels.append(channel)
             continue
         for device in group.devices:
             channel_of[device] = len(channels)
             channels.append(kind.draw(system.base, seeds(system.scenario.seed, replication, direction, device)))
     return tuple(channels), channel_of
+
+
+def start_share(system: System, replication: int, group: int) -> float:
+    """Share of their recordings at which both links of a group begin a replication."""
+    return float(stream(system.scenario.seed, replication, "recording", group).random())

@@ -109,7 +109,7 @@ def test_segments_add_up_to_the_radio_energy_of_lora(horizon: str) -> None:
         "result_size": "2 B",
     }
     if horizon != "8 h":
-        document["workload"] = {"arrivals": "periodic", "rate": "4 /h", "requests": 1}
+        document["workload"] = {"arrivals": "periodic", "phase": "0 s", "rate": "4 /h", "requests": 1}
     system, plans = prepare(load_scenario(document))
     for replication in range(2):
         workload = draw(sources(system), 1, replication)
