@@ -7,6 +7,8 @@ what it is, but a replication may begin anywhere in it.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.links.losses import Losses
 from simulator.physics.link import Channel
+
+#: draws the channel of a device from its stream, at least until an instant: what is drawn until then is the beginning
+#: of what is drawn until any later one, to the last bit, and repeats where the whole channel does
+Draw = Callable[[np.random.SeedSequence, float], Channel]
 
 
 class LinkKind(BaseModel):
@@ -37,6 +43,16 @@ class LinkKind(BaseModel):
         """The channel, or what may be assumed of it; ``base`` is the folder of relative references."""
         raise TypeError(f"{type(self).__name__} must say its channel")
 
-    def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:  # noqa: ARG002
-        """The channel of one device in one replication."""
-        return self.channel(base)
+    @property
+    def drawn_s(self) -> float:
+        """Time of a drawn channel after which it repeats, as far as it changes at all."""
+        return 0.0
+
+    def drawer(self, base: Path | None) -> Draw:
+        """What draws channels from the streams of devices; files are read once, here."""
+        channel = self.channel(base)
+        return lambda seeds, until_s: channel  # noqa: ARG005
+
+    def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:
+        """The whole channel of one device in one replication."""
+        return self.drawer(base)(seeds, math.inf)
