@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.devices.card import Variability
+from simulator.devices.variability import Variability
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.schema import Workload as WorkloadSpec
 
@@ -153,14 +153,8 @@ def _likely_enough(mean: float) -> int:
 
 
 def factors(variability: Variability | None, count: int, generator: np.random.Generator) -> Floats:
-    """Factors of mean 1 with the given coefficient of variation, shape (count,)."""
-    if variability is None or variability.distribution == "deterministic":
-        return np.ones(count)
-    if variability.distribution == "exponential":
-        return generator.exponential(1.0, count)
-    cv = 0.0 if variability.cv is None else variability.cv.value
-    log_variance = math.log1p(cv**2)
-    return generator.lognormal(-log_variance / 2, math.sqrt(log_variance), count)
+    """Factors of mean 1 as a card says them, shape (count,); 1 where it says nothing."""
+    return np.ones(count) if variability is None else variability.draw(count, generator)
 
 
 def _recorded(source: Source) -> dict[int, Floats]:

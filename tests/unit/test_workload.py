@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.devices.card import Variability
 from simulator.errors import ScenarioError
 from simulator.scenario.load import load_scenario
 from simulator.scenario.schema import Workload as WorkloadSpec
-from simulator.workload import Source, Workload, draw, factors, stream
+from simulator.workload import Source, Workload, draw, stream
 
 
 def source(devices: range = range(1), samples: int = 0, base: Path | None = None, **spec: Any) -> Source:
@@ -169,15 +168,6 @@ def test_another_device_changes_nobody_elses_requests() -> None:
 def test_streams_of_different_purpose_differ() -> None:
     first = {name: stream(1, 0, name, 0).random() for name in ("arrivals", "samples", "device time", "edge time")}
     assert len(set(first.values())) == 4
-
-
-@pytest.mark.parametrize("cv", [0.1, 0.5, 1.5])
-def test_lognormal_factors_have_mean_one_and_their_variation(cv: float) -> None:
-    """Mean within 4 standard errors of 1, coefficient of variation within 5 % (400 000 draws)."""
-    given = {"distribution": "lognormal", "cv": {"value": cv, "source": "tests"}}
-    drawn = factors(Variability.model_validate(given), 400_000, np.random.default_rng(1))
-    assert abs(drawn.mean() - 1) < 4 * cv / math.sqrt(drawn.size)
-    assert drawn.std() == pytest.approx(cv, rel=0.05)
 
 
 def test_recorded_arrivals_are_taken_as_they_are_and_sorted(tmp_path: Path) -> None:
