@@ -1,7 +1,8 @@
 """A link whose rate is drawn from a fitted generator: ``uplink: {generator: lte-uplink-driving-2022}``.
 
-The realisation is drawn once, before the run, from its own random stream: a long piecewise constant channel that
-starts again when it ends. In each state the rate is uniform below and above its mean, in the shares that keep the mean.
+The realisation is drawn before the run, from its own random stream: a piecewise constant channel of some length that
+starts again when it ends, of which no more is drawn than a run needs. In each state the rate is uniform below and above
+its mean, in the shares that keep the mean.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from simulator.errors import Problem, TraceError
-from simulator.links.base import LinkKind
+from simulator.links.base import Draw, LinkKind
 from simulator.links.generator import MarkovGenerator, load_markov
 from simulator.physics.link import Channel
 from simulator.scenario.quantities import PositiveDuration
@@ -37,7 +38,9 @@ class MarkovLink(LinkKind):
     kind: Literal["markov"] = Field("markov", description="A rate drawn from a fitted generator.")
     generator: GeneratorReference = Field(description="Name of a built-in generator, or a file of `trace fit`.")
     length: PositiveDuration = Field(
-        _HOUR_S, json_schema_extra={"default": "1 h"}, description="Time that is drawn; the rate repeats after it."
+        _HOUR_S,
+        json_schema_extra={"default": "1 h"},
+        description="Time after which the rate repeats; a run draws what it needs of it.",
     )
 
     is_random: ClassVar[bool] = True
@@ -52,13 +55,21 @@ class MarkovLink(LinkKind):
         """The rate that the measurement behind the generator exceeds a tenth of the time."""
         return load_markov(self.generator, base).fitted_to.p90
 
-    def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:
-        """One realisation, for one device in one replication."""
-        return generate(load_markov(self.generator, base), seeds, self.length)
+    @property
+    def drawn_s(self) -> float:
+        """The length, after which the rate repeats."""
+        return self.length
+
+    def drawer(self, base: Path | None) -> Draw:
+        """Draws realisations for devices, each from a stream of its own."""
+        spec = load_markov(self.generator, base)
+        return lambda seeds, until_s: generate(spec, seeds, self.length, until_s)
 
 
-def generate(spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: float) -> Channel:
-    """Draw one realisation of a Markov-modulated rate.
+def generate(
+    spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: float, until_s: float = math.inf
+) -> Channel:
+    """Draw one realisation of a Markov-modulated rate, or its beginning.
 
     Parameters
     ----------
@@ -67,21 +78,28 @@ def generate(spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: f
         The same sequence gives the same channel.
     duration_s : float
         Length of the realisation, rounded up to whole steps; drawn longer where all of it would be an outage.
+    until_s : float
+        No more than this is needed of it, rounded up to whole steps, and until there is a rate.
 
     Raises
     ------
     TraceError
         If it would take more than `MAX_STEPS` steps, or the chain never leaves its outage.
     """
-    count = max(2, math.ceil(duration_s / spec.step))
+    whole = max(2, math.ceil(duration_s / spec.step))
+    # one step more, lest rounding leave it a little short
+    count = whole if until_s >= duration_s else min(whole, max(2, math.ceil(until_s / spec.step) + 1))
     generator = np.random.Generator(np.random.PCG64(seeds))
     state = _drawn(np.array([entry.share for entry in spec.states]), generator.random())
     rates = np.empty(0)
     while not rates.any():
         _refuse_too_long(spec, rates.size + count, duration_s)
-        path = _walk(spec, state, generator.random(count))
-        rates = np.concatenate((rates, _rates(spec, path, generator.random(count))))
+        # two draws for each step in turn, so that a longer realisation begins like a shorter one
+        for_state, for_rate = generator.random((count, 2)).T
+        path = _walk(spec, state, for_state)
+        rates = np.concatenate((rates, _rates(spec, path, for_rate)))
         state = int(path[-1])
+        count = min(rates.size, whole - rates.size) if rates.size < whole else whole
     edges = np.arange(rates.size + 1, dtype=np.float64) * spec.step
     return Channel(edges, rates)
 

@@ -14,6 +14,7 @@ from simulator.physics.link import Channel
 
 if TYPE_CHECKING:
     from simulator.devices.card import Card
+    from simulator.links.base import Draw
     from simulator.plan.candidates import Candidates
     from simulator.plan.system import Group
 
@@ -35,6 +36,11 @@ class Library:
         channel: Channel = link.channel(base)
         return channel
 
+    def drawer(self, link: Any, base: Path | None) -> Draw:
+        """What draws the channels of one direction of a random link."""
+        draw: Draw = link.drawer(base)
+        return draw
+
     def tabulate(self, make: Callable[..., Candidates], group: Group, server: Card, *details: Any) -> Candidates:
         """The candidates of a group; of the group only profile, card and result size may matter to ``make``."""
         return make(group, server, *details)
@@ -46,6 +52,7 @@ class Memory(Library):
     def __init__(self) -> None:
         self._files: dict[Any, Any] = {}
         self._channels: dict[Any, Channel] = {}
+        self._drawers: dict[Any, Draw] = {}
         self._tables: dict[Any, tuple[Any, Candidates]] = {}
 
     def read(self, load: Callable[[str, Path | None], T], reference: str, base: Path | None) -> T:
@@ -62,6 +69,13 @@ class Memory(Library):
         if key not in self._channels:
             _remember(self._channels, key, super().channel(link, base))
         return self._channels[key]
+
+    def drawer(self, link: Any, base: Path | None) -> Draw:
+        """What draws the channels of one direction of a random link."""
+        key = (type(link), link.model_dump_json(), base)
+        if key not in self._drawers:
+            _remember(self._drawers, key, super().drawer(link, base))
+        return self._drawers[key]
 
     def tabulate(self, make: Callable[..., Candidates], group: Group, server: Card, *details: Any) -> Candidates:
         """The candidates of a group; profiles and cards are told apart by identity, and kept alive for it."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from simulator.devices.card import Card, load_card
 from simulator.errors import OffloadSimError, Problem, ScenarioError
-from simulator.links.base import LinkKind
+from simulator.links.base import Draw, LinkKind
 from simulator.links.lora import LoraLink
 from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import Radio, load_radio
@@ -49,6 +49,8 @@ class Group:
         What the scenario says of either direction.
     uplink, downlink : Channel
         The channels, or what may be assumed of random ones.
+    uplink_draw, downlink_draw : callable or None
+        What draws the channels of its devices, where they are random.
     delivered_up, delivered_down : float
         Mean share of the transmissions after which a frame need not be sent again.
     propagation_s : float
@@ -75,6 +77,8 @@ class Group:
     downlink_kind: LinkKind
     uplink: Channel
     downlink: Channel
+    uplink_draw: Draw | None
+    downlink_draw: Draw | None
     delivered_up: float
     delivered_down: float
     propagation_s: float
@@ -220,6 +224,8 @@ class _Reader:
             downlink_kind=down,
             uplink=uplink,
             downlink=downlink,
+            uplink_draw=library.drawer(link.uplink, base) if link.uplink.is_random else None,
+            downlink_draw=library.drawer(down, base) if down.is_random else None,
             delivered_up=delivered_up,
             delivered_down=delivered_down,
             propagation_s=link.propagation,
