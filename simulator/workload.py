@@ -161,6 +161,17 @@ def factors(variability: Variability | None, count: int, generator: np.random.Ge
     return np.ones(count) if variability is None else variability.draw(count, generator)
 
 
+def recorded_gaps_s(source: Source) -> Floats:
+    """Times from one recorded arrival of a device to its next, those of all devices of a group; shape (gaps,).
+
+    Raises
+    ------
+    ScenarioError
+        When the arrival file cannot be used.
+    """
+    return np.concatenate([np.empty(0), *(np.diff(times) for times in _recorded(source).values())])
+
+
 def _recorded(source: Source) -> dict[int, Floats]:
     """Recorded arrival times by device of the group; -1 stands for every device."""
     spec = source.spec

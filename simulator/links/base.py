@@ -1,8 +1,9 @@
 """What every link kind is: one direction of a link that yields a channel.
 
 Most kinds know their channel once the scenario is read. A random kind is drawn anew for each device and replication,
-before the run, from a stream of its own; `channel` then gives what the planner may assume, its mean. A recording is
-what it is, but a replication may begin anywhere in it.
+before the run, from a stream of its own; `channel` then gives its mean rate. A recording is what it is, but a
+replication may begin anywhere in it. How long a transfer takes in the mean is more than a rate can say, and has a door
+of its own.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.links.losses import Losses
+from simulator.links.mean_transfer import MeanTransfer, over_channel
 from simulator.physics.link import Channel
 
 #: draws the channel of a device from its stream, at least until an instant: what is drawn until then is the beginning
 #: of what is drawn until any later one, to the last bit, and repeats where the whole channel does
 Draw = Callable[[np.random.SeedSequence, float], Channel]
+#: stream of what is drawn for predictions, which no run has a part in
+PLANNER = 0x91A7
 
 
 class LinkKind(BaseModel):
@@ -60,3 +64,15 @@ class LinkKind(BaseModel):
     def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:
         """The whole channel of one device in one replication."""
         return self.drawer(base)(seeds, math.inf)
+
+    def mean_transfer(self, channel: Channel, base: Path | None) -> MeanTransfer:
+        """Mean time of a transfer that meets this direction at a random instant, losses left out.
+
+        Parameters
+        ----------
+        channel : Channel
+            What `channel` gave.
+        base : Path or None
+            Folder of relative references.
+        """
+        return over_channel(self.draw(base, np.random.SeedSequence(PLANNER)) if self.is_random else channel)

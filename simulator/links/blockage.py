@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from simulator.links.base import Draw, LinkKind
+from simulator.links.mean_transfer import MeanTransfer, TwoStateTransfer
 from simulator.physics.link import Channel
 from simulator.scenario.quantities import BitRate, PositiveDuration, Quantity
 
@@ -64,12 +65,16 @@ class BlockageLink(LinkKind):
         return self.mean_blocked / (self.mean_clear + self.mean_blocked)
 
     def channel(self, base: Path | None) -> Channel:  # noqa: ARG002
-        """A constant rate, the mean over time: what the planner assumes."""
+        """A constant rate, the mean over time."""
         return Channel.constant(self.clear + (self.blocked - self.clear) * self.blocked_share)
 
     def high_rate_bps(self, base: Path | None) -> float:  # noqa: ARG002
         """The rate exceeded a tenth of the time: that of the clear path, unless it is hardly ever clear."""
         return self.clear if self.blocked_share < 0.9 else self.blocked
+
+    def mean_transfer(self, channel: Channel, base: Path | None) -> MeanTransfer:  # noqa: ARG002
+        """Exact for an endless process; the seam at which a realisation starts again is left out."""
+        return TwoStateTransfer(self.clear, self.blocked, self.mean_clear, self.mean_blocked)
 
     @property
     def drawn_s(self) -> float:

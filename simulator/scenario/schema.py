@@ -108,6 +108,9 @@ class Workload(RuledPart):
     samples: SamplesReference | None = Field(
         None, description="Records of what each exit says about each sample; each request draws one."
     )
+    any_model: bool = Field(
+        False, strict=True, description="Whether the records of another model are taken as if they were this one's."
+    )
 
     @property
     def expected_requests(self) -> float:
@@ -129,6 +132,10 @@ class Workload(RuledPart):
         """Which fields belong to which arrivals."""
         arrivals = given.get("arrivals")
         has = {key for key, value in given.items() if value is not None and (key, value) != ("jitter", NO_JITTER)}
+        if given.get("any_model") and "samples" not in has:
+            yield Problem(
+                "any_model without samples has no effect", "write samples too, or leave it out", ("any_model",)
+            )
         if {"requests", "duration"} <= has:
             yield Problem("requests and duration exclude each other", "leave one of them out", ("duration",))
         if arrivals in ("periodic", "poisson"):

@@ -82,7 +82,7 @@ def test_m_g_1_from_early_exits_follows_pollaczek_khinchine(tmp_path: Path) -> N
     server = card(tmp_path, "server", "server", {"head": "3 ms", "exit_1": "1 ms", "tail": "10 ms"})
     records = tmp_path / "samples.csv"
     rows = "".join(f"{k},{0.1 if k < 6 else 0.9},1,1\n" for k in range(10))
-    records.write_text("sample,entropy_1,correct_1,correct_final\n" + rows)
+    records.write_text("# model: chain\nsample,entropy_1,correct_1,correct_final\n" + rows)
     mean, second = 0.6 * 0.004 + 0.4 * 0.014, 0.6 * 0.004**2 + 0.4 * 0.014**2
     rate = 0.7 / mean
     document = scenario(

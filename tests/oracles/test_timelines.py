@@ -101,7 +101,7 @@ def test_an_exit_on_the_device_sends_nothing_and_its_head_costs_when_not_taken(t
     times = {"head": "100 ms", "exit_1": "20 ms", "tail": "400 ms"}
     for entropy, expected in ((0.1, 0.12), (0.9, 0.12 + 0.08 + 0.005 + 0.04 + 0.01 + 0.005)):
         records = tmp_path / "samples.csv"
-        records.write_text(f"sample,entropy_1,correct_1,correct_final\n0,{entropy},0,1\n")
+        records.write_text(f"# model: chain\nsample,entropy_1,correct_1,correct_final\n0,{entropy},0,1\n")
         document = world(tmp_path)
         chain(tmp_path, {"head": 1000, "tail": 40}, input_bytes=4000, heads={"head": "exit_1"})
         card(tmp_path, "device", "device", times)
@@ -116,7 +116,7 @@ def test_an_exit_on_the_device_sends_nothing_and_its_head_costs_when_not_taken(t
 def test_without_exits_the_final_output_is_judged(tmp_path: Path) -> None:
     """The exit of every sample is wrong, its final output right: right when all of the model runs."""
     records = tmp_path / "samples.csv"
-    records.write_text("sample,entropy_1,correct_1,correct_final\n0,0.1,0,1\n1,0.9,0,1\n")
+    records.write_text("# model: chain\nsample,entropy_1,correct_1,correct_final\n0,0.1,0,1\n1,0.9,0,1\n")
     workload = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 4, "samples": str(records)}
     assert requests(world(tmp_path, workload=workload))["correct"].tolist() == [True] * 4
 
