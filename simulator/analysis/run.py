@@ -91,6 +91,7 @@ def run_scenario(
         warmup_s=scenario.statistics.warmup,
         batches=scenario.statistics.batches,
         horizon_s=scenario.horizon,
+        until_s=runs.until_s,
     )
     return result if output_dir is None else write_result(result, output_dir, ("svg",) if plots else ())
 
