@@ -22,7 +22,7 @@ of channels; batch means test for what is left.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ from simulator.engines.base import RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.serving import UNLIMITED
 from simulator.plan.system import Group, System
+from simulator.units import human
 from simulator.workload import Workload
 
 Floats = NDArray[np.float64]
@@ -60,8 +61,10 @@ class StationRun:
         Stations that began empty: replications times stations of this kind.
     memory : float
         Requests after which a station has forgotten, see `memory_requests`.
-    warmup : float
-        Requests of each station before those that count.
+    rate_per_s : float
+        Requests that arrive at each station.
+    warmup_s : float
+        Time before the requests that count.
     """
 
     name: str
@@ -69,7 +72,8 @@ class StationRun:
     visits: float
     starts: int
     memory: float
-    warmup: float
+    rate_per_s: float
+    warmup_s: float = 0.0
 
     @property
     def independent(self) -> float:
@@ -87,7 +91,9 @@ class StationRun:
         if not self.memory:
             return 0.0
         share = math.sqrt(self.load / (2 - self.load)) if self.load < 1 else 1.0
-        missing = share * self.starts * self.memory / 4 * left_of_transient(self.warmup / self.memory)
+        missing = (
+            share * self.starts * self.memory / 4 * left_of_transient(self.warmup_s * self.rate_per_s / self.memory)
+        )
         return missing / self.visits * math.sqrt(self.independent)
 
 
@@ -120,7 +126,7 @@ def left_of_transient(memories: float) -> float:
     return max(0.0, 2 * beyond * (1 - 2 * time - time**2) + 2 * root * density * (1 + time))
 
 
-def shortness(stations: Iterable[StationRun]) -> str:
+def shortness(stations: Sequence[StationRun]) -> str:
     """Why intervals of a run with these stations are only lower bounds; empty where they can be trusted."""
     for station in sorted(stations, key=lambda one: one.independent):
         if math.isinf(station.memory):
@@ -137,11 +143,11 @@ def shortness(stations: Iterable[StationRun]) -> str:
             )
     for station in stations:
         if station.bias > _MOST_BIAS:
-            warmup = _WARM * station.memory
+            warmup = human(_WARM * station.memory / station.rate_per_s, "time", 2)
             return (
-                f"the replications are too short for their load, so intervals are at least as wide as shown: the "
-                f"{station.name} is {100 * station.load:.0f} % loaded and starts empty in each; set statistics.warmup "
-                f"to about {_rounded(warmup)} requests of it, or simulate fewer and longer replications"
+                "the start from empty queues lowers means by more than their intervals show, so these are at least as "
+                f"wide as shown: the {station.name} is {100 * station.load:.0f} % loaded; set statistics.warmup to "
+                f"about {warmup}, or simulate longer"
             )
     return ""
 
@@ -241,8 +247,8 @@ class RunLengths:
             load = self._rate(group) * tally.work_s / self._counted[group]
             memory = memory_requests(load, self._arrivals_scv[group], tally.scv)
             starts = self._replications * devices
-            warmup = self._warmup_s * self._rate(group) * tally.visits / self._counted[group]
-            found.append(StationRun(name, load, tally.visits, starts, memory, warmup))
+            rate = self._rate(group) * tally.visits / float(self._counted[group])
+            found.append(StationRun(name, load, tally.visits, starts, memory, rate, self._warmup_s))
         return found
 
     def _edge(self, policy: str) -> StationRun:
@@ -259,8 +265,8 @@ class RunLengths:
         arrivals_scv = float(visits @ np.array(self._arrivals_scv)) / visits.sum()
         room = math.inf if serving.queue_limit >= UNLIMITED else serving.queue_limit + serving.workers
         memory = memory_requests(load, arrivals_scv, whole.scv, room)
-        warmup = self._warmup_s * float(rates @ (visits / counted))
-        return StationRun("edge server", load, float(visits.sum()), self._replications, memory, warmup)
+        rate = float(rates @ (visits / counted))
+        return StationRun("edge server", load, float(visits.sum()), self._replications, memory, rate, self._warmup_s)
 
     @property
     def _warmup_s(self) -> float:

@@ -49,7 +49,7 @@ def latencies(random: np.random.Generator, series: int, requests: int, load: flo
 def caution_of(load: float, replications: int, requests: int) -> str:
     """What the program knows of such a run before it looks at its latencies."""
     memory = memory_requests(load, 1.0, 1.0)
-    return shortness([StationRun("device", load, replications * requests, replications, memory, 0.0)])
+    return shortness([StationRun("device", load, replications * requests, replications, memory, 100 * load)])
 
 
 def estimates(load: float, replications: int, requests: int, runs: int) -> list[Estimate]:

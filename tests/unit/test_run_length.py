@@ -70,7 +70,7 @@ def test_without_randomness_there_is_nothing_to_remember() -> None:
     """D/D/1 has no queue at any load below 1; above it grows for ever."""
     assert memory_requests(0.95, 0.0, 0.0) == 0.0
     assert memory_requests(1.2, 0.0, 0.0) == math.inf
-    assert shortness([StationRun("device", 0.95, 60, 1, 0.0, 0.0)]) == ""
+    assert shortness([StationRun("device", 0.95, 60, 1, 0.0, 95.0)]) == ""
 
 
 def test_little_room_forgets_soon() -> None:
@@ -83,11 +83,20 @@ def test_the_station_that_is_worst_is_named_with_what_it_needs() -> None:
     """At a load of 0.9 a request in 360 is independent: 50 of them are 18 000."""
     memory = memory_requests(0.9, 1.0, 1.0)
     assert memory == pytest.approx(360.0)
-    text = shortness([StationRun("uplink", 0.1, 2000, 1, 0.5, 0.0), StationRun("device", 0.9, 2000, 1, memory, 0.0)])
+    text = shortness([StationRun("uplink", 0.1, 2000, 1, 0.5, 90.0), StationRun("device", 0.9, 2000, 1, memory, 90.0)])
     assert "device is 90 % loaded" in text
     assert "2000 requests there are worth 6 independent ones" in text
     assert "about 18000" in text
-    assert shortness([StationRun("device", 0.9, LEAST_INDEPENDENT * memory, 1, memory, 0.0)]) == ""
+    assert shortness([StationRun("device", 0.9, LEAST_INDEPENDENT * memory, 1, memory, 90.0)]) == ""
+
+
+def test_many_starts_from_empty_ask_for_a_warm_up() -> None:
+    """20 replications of 1800 requests at 90 /s and a load of 0.9: two memories of 360 requests last 8 s."""
+    memory = memory_requests(0.9, 1.0, 1.0)
+    text = shortness([StationRun("device", 0.9, 20 * 1800, 20, memory, 90.0)])
+    assert "set statistics.warmup to about 8.0 s" in text
+    assert shortness([StationRun("device", 0.9, 20 * 1800, 20, memory, 90.0, 8.0)]) == ""
+    assert shortness([StationRun("device", 0.05, 20_000, 400, memory_requests(0.05, 1.0, 1.0), 90.0)]) == ""
 
 
 def stations(document: dict[str, Any], engine: str = "reference") -> list[StationRun]:
