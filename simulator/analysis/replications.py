@@ -13,7 +13,8 @@ import numpy as np
 
 from simulator.analysis.energy import busy_s, end_of_run_s
 from simulator.analysis.metrics import RunFacts
-from simulator.analysis.run_length import RunLengths, shortness
+from simulator.analysis.run_length import shortness
+from simulator.analysis.station_loads import StationLoads
 from simulator.analysis.window import Window, first_run_out_s, require_requests
 from simulator.engines.base import RequestLog
 from simulator.engines.choose import choose, effort
@@ -53,7 +54,7 @@ class Replications(Generic[T]):
         self._record = record
         self._records: list[T] = []
         self._busy: dict[tuple[str, str], _Busy] = {}
-        self.lengths = RunLengths(system)
+        self.loads = StationLoads(system)
         self._until_s: list[float] = []
         self.count = 0
         self.engine = ""
@@ -84,7 +85,7 @@ class Replications(Generic[T]):
             log = simulate(plan, workload)
             self._records.append(self._record(self._system, plan, workload, log, self.count))
             self._note_busy(plan, workload, log, until_s)
-            self.lengths.note(plan, log)
+            self.loads.note(plan, log)
             advance()
         self.count += 1
 
@@ -108,7 +109,7 @@ class Replications(Generic[T]):
             nothing = np.full(noted.busy.size, np.nan)  # where the warm-up outlasts the run
             shares = np.divide(noted.busy, noted.available, out=nothing, where=noted.available > 0)
             device, uplink, edge = shares.tolist()
-            short = shortness(self.lengths.stations(policy, names.index(group)))
+            short = shortness(self.loads.stations(policy, names.index(group)))
             facts[policy, group] = RunFacts(device, uplink, edge, top1[group], short)
         return facts
 
@@ -117,7 +118,7 @@ class Replications(Generic[T]):
         warmup_s = self._system.scenario.statistics.warmup
         require_requests(warmup_s, until_s, workload)
         counted = Window(warmup_s, (until_s,)).holds(workload.arrival_s, np.zeros(workload.size))
-        self.lengths.begin(workload, counted, min(until_s, float(workload.arrival_s[-1])) - warmup_s)
+        self.loads.begin(workload, counted, min(until_s, float(workload.arrival_s[-1])) - warmup_s)
         self._until_s.append(until_s)
 
     def _note_busy(self, plan: Plan, workload: Workload, log: RequestLog, until_s: float) -> None:

@@ -7,19 +7,12 @@ Neumann's test finds them uncorrelated, and what correlation is left widens the 
 (sum over requests / number of requests); with blocks of equal size the interval is the textbook one of the block
 means, with unequal blocks it is the ratio estimator's.
 
-Means of queues are skewed: a run that saw no long queue has a low mean and a narrow interval. Johnson's expansion says
-how far an interval reaches on either side of a skewed mean; the half-width is the longer side, so that an interval
-that is printed as one number covers on both sides.
-
 There is no interval where the blocks show no variation at all: equal replications are copies of each other, and equal
 batches say nothing of what another run would show.
 
 Sources: Law, "Simulation Modeling and Analysis", 5th ed., sections 9.5.2-9.5.3 (replications, batch means) and 10.2.1
-(paired t); Fishman and Yarberry, "An implementation of the batch means method", INFORMS J. Computing 9, 1997 (batches
-that grow until von Neumann's test passes); Tafazzoli and Wilson, "Skart: a skewness- and autoregression-adjusted
-batch-means procedure", IIE Transactions 43, 2011 (both corrections); Willink, "A confidence interval and test for the
-mean of an asymmetric distribution", Communications in Statistics 34, 2005; Cochran, "Sampling Techniques", 3rd ed.,
-section 6.4 (variance of a ratio).
+(paired t); Cochran, "Sampling Techniques", 3rd ed., section 6.4 (variance of a ratio); `batch_means` for what is done
+about correlated and skewed means.
 
 Left out: sequential stopping rules, standardised time series, intervals of percentiles. MSER-5 is left out on purpose:
 on runs of one replication it cuts by chance where a queue happens to be long at the start, which costs 4 to 10 points
@@ -35,23 +28,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator.analysis.batch_means import (
+    CONFIDENCE,
+    CORRELATION_Z,
+    JOINED_Z,
+    are_correlated,
+    joined,
+    lengthening,
+    student_t,
+    widening,
+)
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-#: probability that an interval covers the true mean
-CONFIDENCE = 0.95
 #: fewer requests in a batch say little about a mean that queues correlate
 MIN_BATCH_REQUESTS = 10
-#: batches are not joined to fewer than this (Schmeiser, Operations Research 30, 1982: 10 to 30)
-_LEAST_BATCHES = 10
-#: blocks below which their skewness is not known well enough to correct for
-_LEAST_SKEWED = 10
-#: one-sided normal quantiles of the test for correlated batch means: false-alarm rate 1 %; 10 % for batches that were
-#: joined, which are too few for a test to notice much
-_CORRELATION_Z = 2.326
-_JOINED_Z = 1.282
-#: largest correlation of neighbouring batches that widens an interval; beyond it the variance has no estimate
-_MOST_CORRELATION = 0.8
 #: relative size below which a deviation is a rounding error of instants
 _ROUNDING = 1e-9
 #: what an interval that is only a lower bound is multiplied with before it says that a difference is not 0
@@ -238,13 +230,6 @@ def percentiles(values: FloatArray, ranks: Sequence[float]) -> list[float]:
     return [float(value) for value in np.percentile(present, ranks)]
 
 
-def student_t(probability: float, degrees: int) -> float:
-    """Quantile of Student's t distribution."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, probability))
-
-
 def _mean_and_deviations(values: FloatArray, blocks: Blocks) -> tuple[float, FloatArray]:
     """The mean, and per block its sum of deviations from it, scaled so that they average like block means."""
     present = ~np.isnan(values)
@@ -274,67 +259,22 @@ def _estimate(
     if blocks.replications >= 2:
         number = blocks.replications
         means = np.bincount(blocks.replication, deviations, number) * (number / blocks.count)
-        source, reason, widening = f"{number} replications", COPIES, 1.0
+        source, reason, factor = f"{number} replications", COPIES, 1.0
     else:
-        first, deviations = deviations, _joined(deviations)
+        first, deviations = deviations, joined(deviations)
         means = deviations
-        source, reason, widening = f"{len(means)} batch means", NO_VARIATION, _widening(means)
-        if _are_correlated(means, _CORRELATION_Z if len(means) == len(first) else _JOINED_Z):
+        source, reason, factor = f"{len(means)} batch means", NO_VARIATION, widening(means)
+        if are_correlated(means, CORRELATION_Z if len(means) == len(first) else JOINED_Z):
             caution = caution or CORRELATED
     if np.all(np.abs(means) <= _ROUNDING * scale):
         is_constant = _is_constant(each(), scale)
         return Estimate(mean, math.nan, CONSTANT if is_constant else reason, is_constant=is_constant)
     error = math.sqrt(float(np.square(means).sum()) / (len(means) - 1) / len(means))
-    quantile = student_t((1 + CONFIDENCE) / 2, len(means) - 1) * _lengthening(deviations)
-    return Estimate(mean, quantile * widening * error, caution, source)
+    quantile = student_t((1 + CONFIDENCE) / 2, len(means) - 1) * lengthening(deviations)
+    return Estimate(mean, quantile * factor * error, caution, source)
 
 
 def _is_constant(values: FloatArray, scale: float) -> bool:
     """Whether all values that there are agree but for rounding."""
     present = values[~np.isnan(values)]
     return bool(np.ptp(present) <= _ROUNDING * scale)
-
-
-def _joined(deviations: FloatArray) -> FloatArray:
-    """Batch means of neighbours joined in pairs until they are uncorrelated, or too few to join."""
-    while len(deviations) // 2 >= _LEAST_BATCHES and _are_correlated(deviations):
-        pairs = len(deviations) // 2  # the last of an odd number joins the pair before it
-        deviations = np.add.reduceat(deviations, 2 * np.arange(pairs)) * (pairs / len(deviations))
-    return deviations
-
-
-def _lag_1(deviations: FloatArray) -> float:
-    """Correlation of neighbouring block means."""
-    total = float(np.square(deviations).sum())
-    return float((deviations[1:] * deviations[:-1]).sum()) / total if total else 0.0
-
-
-def _widening(deviations: FloatArray) -> float:
-    """Root of the factor by which first-order autocorrelation raises the variance of a mean; never below 1."""
-    correlation = min(max(_lag_1(deviations), 0.0), _MOST_CORRELATION)
-    return math.sqrt((1 + correlation) / (1 - correlation))
-
-
-def _lengthening(deviations: FloatArray) -> float:
-    """By how much the longer side of the interval of a skewed mean exceeds the half-width of a symmetric one."""
-    count = len(deviations)
-    spread = float(np.square(deviations).mean())
-    if count < _LEAST_SKEWED or spread == 0.0:
-        return 1.0
-    skewness = float((deviations**3).mean()) / spread**1.5 * math.sqrt(count * (count - 1)) / (count - 2)
-    beta = abs(skewness) / (6 * math.sqrt(count))
-    if beta < _ROUNDING:
-        return 1.0
-    quantile = student_t((1 + CONFIDENCE) / 2, count - 1)
-    return float((1 - np.cbrt(1 - 6 * beta * (quantile + beta))) / (2 * beta) / quantile)
-
-
-def _are_correlated(deviations: FloatArray, quantile: float = _CORRELATION_Z) -> bool:
-    """Von Neumann's ratio test of neighbouring block means (one-sided)."""
-    count = len(deviations)
-    total = float(np.square(deviations).sum())
-    if count < 5 or total == 0.0:
-        return False
-    ends = float(deviations[0] ** 2 + deviations[-1] ** 2) / (2 * total)
-    # the sum has mean 0 and this variance for independent normal values
-    return _lag_1(deviations) + ends > quantile * math.sqrt((count - 2) / (count**2 - 1))

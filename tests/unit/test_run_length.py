@@ -104,7 +104,7 @@ def stations(document: dict[str, Any], engine: str = "reference") -> list[Statio
     system, plans = prepare(load_scenario(document))
     runs = Replications(system, plans, lambda *_: None)
     runs.add(engine, 1)
-    return runs.lengths.stations(plans[0].policy, 0)
+    return runs.loads.stations(plans[0].policy, 0)
 
 
 def test_loads_are_those_of_the_scenario(tmp_path: Path) -> None:

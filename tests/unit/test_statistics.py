@@ -11,6 +11,7 @@ import math
 import numpy as np
 import pytest
 
+from simulator.analysis.batch_means import student_t
 from simulator.analysis.statistics import (
     CONSTANT,
     COPIES,
@@ -21,7 +22,6 @@ from simulator.analysis.statistics import (
     is_separated,
     make_blocks,
     percentiles,
-    student_t,
 )
 
 #: two-sided 95 % quantiles of Student's t, from printed tables
