@@ -31,7 +31,7 @@ TEXT_COLUMNS = frozenset(
 #: columns that hold whole numbers
 INTEGER_COLUMNS = frozenset({"requests", "completed", "dropped", "censored"})
 #: columns that hold True or False
-BOOLEAN_COLUMNS = frozenset({"separated"})
+BOOLEAN_COLUMNS = frozenset({"separated", "latency_ci95_is_at_least", "energy_ci95_is_at_least"})
 
 
 def to_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:

@@ -33,7 +33,7 @@ def tables(result: Result) -> dict[str, DataTable]:
     """Points of the curves, and one row of marks per curve (``deadline_s`` is missing where there are several)."""
     points: list[dict[str, Any]] = []
     marks: list[dict[str, Any]] = []
-    for selection in select_all(RequestColumns(result.table), result.warmup_s):
+    for selection in select_all(RequestColumns(result.table), result.window):
         latencies = selection.completed("latency_s")
         latencies = np.sort(latencies[~np.isnan(latencies)])
         name = {"policy": selection.policy, "group": selection.group}

@@ -24,7 +24,7 @@ _COLUMNS = {part.column: (part.column,) for part in _PARTS}
 
 def tables(result: Result) -> dict[str, DataTable]:
     """Mean joules of each part per policy and group; their sum is the mean energy per request."""
-    return {"energy_parts": mean_parts(result.table, result.warmup_s, _COLUMNS, Selection.floats)}
+    return {"energy_parts": mean_parts(result.table, result.window, _COLUMNS, Selection.floats)}
 
 
 def draw(data: dict[str, DataTable]) -> Figure:

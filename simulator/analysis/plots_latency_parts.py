@@ -33,7 +33,7 @@ _COLUMNS = {part.column: (part.column,) for part in _PARTS} | {"downlink_s": ("d
 
 def tables(result: Result) -> dict[str, DataTable]:
     """Mean seconds of each part per policy and group; their sum is the mean latency."""
-    return {"latency_parts": mean_parts(result.table, result.warmup_s, _COLUMNS, Selection.completed)}
+    return {"latency_parts": mean_parts(result.table, result.window, _COLUMNS, Selection.completed)}
 
 
 def draw(data: dict[str, DataTable]) -> Figure:

@@ -16,6 +16,7 @@ from simulator.analysis import plots_style as style
 from simulator.analysis.plots import DataTable
 from simulator.analysis.selection import RequestColumns, Selection, select_all
 from simulator.analysis.statistics import FloatArray
+from simulator.analysis.window import Window
 
 #: share of the longest bar that can be seen
 _VISIBLE = 2e-3
@@ -41,7 +42,7 @@ class Part:
 
 
 def mean_parts(
-    table: Any, warmup_s: float, parts: Mapping[str, Sequence[str]], value_of: Callable[[Selection, str], FloatArray]
+    table: Any, window: Window, parts: Mapping[str, Sequence[str]], value_of: Callable[[Selection, str], FloatArray]
 ) -> DataTable:
     """Mean of each part per policy and group.
 
@@ -49,15 +50,15 @@ def mean_parts(
     ----------
     table : pyarrow.Table
         Requests.
-    warmup_s : float
-        Requests that arrive earlier are left out.
+    window : Window
+        Which requests count.
     parts : mapping of str to sequence of str
         Part -> columns of the requests table that add up to it.
     value_of : callable
         One column of a selection, NaN for requests that do not count.
     """
     rows = []
-    for selection in select_all(RequestColumns(table), warmup_s):
+    for selection in select_all(RequestColumns(table), window):
         means = {part: sum(_mean(value_of(selection, column)) for column in parts[part]) for part in parts}
         rows.append({"policy": selection.policy, "group": selection.group, **means})
     return DataTable(("policy", "group", *parts), rows)

@@ -86,7 +86,7 @@ def run_scenario(
                 raise ScenarioError(loaded.located(error.problems)) from error
     requests = pa.concat_tables(runs.records(), promote_options="default")
     manifest = _manifest(loaded, system, runs.engine, time.perf_counter() - started)
-    manifest["cautions"] = foreseen(system, plans, runs.loads)
+    manifest["cautions"] = foreseen(system, plans, runs.offered)
     manifest["recordings"] = seen_recordings(system, requests)
     result = build_result(
         scenario.name,
@@ -98,6 +98,7 @@ def run_scenario(
         warmup_s=scenario.statistics.warmup,
         batches=scenario.statistics.batches,
         horizon_s=scenario.horizon,
+        until_s=runs.until_s,
     )
     return result if output_dir is None else write_result(result, output_dir, ("svg",) if plots else ())
 

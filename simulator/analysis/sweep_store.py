@@ -19,7 +19,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.analysis.csvtext import INTEGER_COLUMNS, TEXT_COLUMNS
+from simulator.analysis.csvtext import BOOLEAN_COLUMNS, INTEGER_COLUMNS, TEXT_COLUMNS
 from simulator.analysis.metrics import SUMMARY_COLUMNS
 from simulator.analysis.staging import StagedFiles, unwritable
 from simulator.errors import Problem, ResultError
@@ -146,14 +146,22 @@ def schema_of(grid: Grid, has_groups: bool, with_precision: bool) -> pa.Schema:
     fields = [("point", pa.string())]
     fields += [(axis.path, _type(cells)) for axis, cells in zip(grid.axes, grid.cells, strict=True)]
     for name in SUMMARY_COLUMNS:
-        integer = pa.int64() if name in INTEGER_COLUMNS else pa.float64()
-        fields.append((name, pa.string() if name in TEXT_COLUMNS else integer))
+        fields.append((name, _summary_type(name)))
         if name == "policy" and has_groups:
             fields.append(("group", pa.string()))
     fields.append(("replications", pa.int64()))
     if with_precision:
         fields.append(("precision_met", pa.bool_()))
     return pa.schema(fields)
+
+
+def _summary_type(name: str) -> pa.DataType:
+    """Type of a column of the summary."""
+    if name in TEXT_COLUMNS:
+        return pa.string()
+    if name in BOOLEAN_COLUMNS:
+        return pa.bool_()
+    return pa.int64() if name in INTEGER_COLUMNS else pa.float64()
 
 
 def _type(cells: Sequence[Cell]) -> pa.DataType:
