@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from simulator.printable import one_line
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -46,8 +48,8 @@ class Problem:
             where += f":{self.line}:{self.column}"
         dotted = ".".join(str(part) for part in self.path)
         parts = [part for part in (where, dotted, self.message) if part]
-        text = ": ".join(parts)
-        return f"{text}\n    {self.hint}" if self.hint else text
+        text = one_line(": ".join(parts))
+        return f"{text}\n    {one_line(self.hint)}" if self.hint else text
 
 
 class OffloadSimError(Exception):
@@ -92,6 +94,10 @@ class ExtractionError(OffloadSimError):
 
 class ResultError(OffloadSimError):
     """A result folder that cannot be written or read."""
+
+
+class OutputError(OffloadSimError):
+    """Text that standard output does not take."""
 
 
 class SweepError(OffloadSimError):
