@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -79,12 +79,12 @@ def _fail(text: str, code: int) -> NoReturn:
     raise click.exceptions.Exit(code)
 
 
-def _tell(lines: Iterable[str], written: Sequence[Path]) -> None:
+def _tell(lines: Sequence[str], written: Sequence[Path]) -> None:
     """Say what was done and where it went; on standard error where standard output is the file that was wanted."""
-    if STANDARD_OUTPUT in written:
-        cli_output.complain("\n".join(lines))
-    else:
+    if STANDARD_OUTPUT not in written:
         say("\n".join([*lines, *(f"written to {one_line(str(path))}" for path in written)]))
+    elif lines:
+        cli_output.complain("\n".join(lines))
 
 
 def _shape(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:

@@ -31,6 +31,8 @@ except ModuleNotFoundError as missing:
 
 #: how long one waits for a scheduler that does not answer, and for workers when there are none
 _ANSWER_S, _WORKER_S = 10.0, 30.0
+#: ways over a network in which Dask speaks
+_PROTOCOLS = ("tcp", "tls", "ws", "wss")
 #: between the name of a sweep and that of its client
 _OF = "@"
 #: how often one looks
@@ -98,7 +100,7 @@ class Cluster:
         try:
             _require_listener(address)
             self._client = Client(address, timeout=_ANSWER_S, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
             _set_logs(self._logs)
             hint = "start one with `dask scheduler`, and give its address, like tcp://10.0.0.1:8786"
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -173,8 +175,10 @@ def _require_listener(address: str) -> None:
     OSError, ValueError
         If nobody does, or the address is none.
     """
-    if "://" in address and not address.startswith(("tcp://", "tls://")):
-        return
+    protocol, separator, _ = address.rpartition("://")
+    if separator and protocol not in _PROTOCOLS:
+        # Dask itself would say so in a traceback at the end of the process
+        raise ValueError(f'"{protocol}" is not one of {", ".join(_PROTOCOLS)}')
     host, port = get_address_host_port(address)
     with socket.create_connection((host, port), timeout=_ANSWER_S):
         return
