@@ -77,6 +77,8 @@ def flush() -> None:
 
 def forget_output() -> None:
     """Let what could not be written go, so that the end of the process does not try again."""
+    if sys.stdout is None:
+        return
     with suppress(OSError, ValueError):  # a stream in memory has no descriptor
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

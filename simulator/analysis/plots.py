@@ -7,6 +7,7 @@ state and need no display. The same result gives the same bytes of every file.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -143,8 +144,10 @@ def draw_all(result: Result, directory: str | Path, file_format: str = "svg") ->
     from simulator.analysis.staging import StagedFiles
 
     try:
-        files = list(figure_files(result, file_format))
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)  # numbers that leave the range of floats
+            files = list(figure_files(result, file_format))
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeWarning) as error:
         if result.directory is None:  # of a run just now, whose data are the program's own
             raise
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]

@@ -11,7 +11,6 @@ place next knows that nobody needs the folder any more, and removes it.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -182,7 +181,8 @@ class StagedFiles:
 
     def _discard(self) -> None:
         if self._aside is not None:
-            shutil.rmtree(self._aside, ignore_errors=True)
+            with suppress(OSError):
+                _remove(self._aside)
         if self._lock is not None:
             self._lock.release()
         self._aside = self._lock = None
@@ -236,7 +236,16 @@ def remove_dead(folder: Path) -> None:
                 left.rmdir()  # only an empty one: its owner may be about to lock it
                 continue
             with FileLock(left / _OWNER, timeout=0):
-                shutil.rmtree(left)
+                _remove(left)
+
+
+def _remove(aside: Path) -> None:
+    """Remove a temporary folder, its lock last: what is left by a kill on the way can still be told and removed."""
+    for path in aside.iterdir():
+        if path.name != _OWNER:
+            path.unlink()
+    (aside / _OWNER).unlink(missing_ok=True)
+    aside.rmdir()
 
 
 def unwritable(place: Path, error: OSError) -> ResultError:
