@@ -159,7 +159,7 @@ def explain(scenario: str, overrides: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("source")
 @click.option("--input", "shape", callback=_shape, metavar="1,3,224,224", help="If the source does not know its input.")
-@click.option("-o", "file", type=Path, help="File to write; <name>.json if left out.")
+@click.option("-o", "file", type=Path, help="File to write; <name>.json if left out, - for standard output.")
 def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> None:
     """Extract the layer graph of a PyTorch model into a profile.
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 
 from simulator.printable import one_line
 
+#: how a further line of a message begins; any other line end comes from a name or value and is escaped
+_CONTINUED = "\n    "
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -48,8 +51,9 @@ class Problem:
             where += f":{self.line}:{self.column}"
         dotted = ".".join(str(part) for part in self.path)
         parts = [part for part in (where, dotted, self.message) if part]
-        text = one_line(": ".join(parts))
-        return f"{text}\n    {one_line(self.hint)}" if self.hint else text
+        text = ": ".join(parts)
+        text = f"{text}{_CONTINUED}{self.hint}" if self.hint else text
+        return _CONTINUED.join(map(one_line, text.split(_CONTINUED)))
 
 
 class OffloadSimError(Exception):
