@@ -40,7 +40,7 @@ def test_a_hostile_value_in_a_profile_is_refused(tmp_path: Path, key: str, value
     """Named with its place in the document; nothing else escapes."""
     path = Path(chain(tmp_path, {"head": 2000, "tail": 4}))
     document = json.loads(path.read_text())
-    if document[key] == value or (key == "top1" and value is None):
+    if document[key] == value or (key, value) in (("top1", None), ("encodings", {})):
         pytest.skip("that is no damage")
     document[key] = value
     path.write_text(json.dumps(document))
