@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
+from simulator import cli_output
 from simulator.cli_options import ENGINE, SEED, SET, with_points
-from simulator.errors import OffloadSimError, did_you_mean
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from simulator.cli_output import say
+from simulator.cli_output import show as _show
+from simulator.errors import OffloadSimError, OutputError, did_you_mean
+from simulator.outputs import STANDARD_OUTPUT
+from simulator.printable import one_line, printable
 
 KINDS = ("models", "devices", "radios", "traces", "generators", "samples", "policies", "scenarios")
 WRONG, INTERRUPTED = 2, 130
@@ -27,18 +30,39 @@ WRONG, INTERRUPTED = 2, 130
 class Verbs(click.Group):
     """The command itself: what every verb has in common when something goes wrong."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb and turn what the user can mend into plain text on standard error."""
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run the command and end the process; what the user can mend becomes text on standard error."""
+        code = WRONG
         try:
-            done = super().invoke(ctx)
-            sys.stdout.flush()
-            return done
+            cli_output.prepare_streams()
+            done = super().main(*args, **{**options, "standalone_mode": False})
+            cli_output.flush()
+            code = done if isinstance(done, int) else 0
+        except click.ClickException as error:
+            error.message = printable(error.message)  # type: ignore[misc]  # it belongs to this error alone
+            error.show()
+            code = error.exit_code
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            cli_output.forget_output()
+            code = 0
         except OffloadSimError as error:
-            _fail(str(error), WRONG)
+            cli_output.complain(str(error))
+            if isinstance(error, OutputError):
+                cli_output.forget_output()
+        except OSError as error:  # a disk or mount that no verb expects to fail
+            where = f'"{error.filename}": ' if error.filename else ""
+            cli_output.complain(one_line(f"{where}{error.strerror or error}"))
+            cli_output.forget_output()
+        sys.exit(code)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; Ctrl-C ends it with one word."""
+        try:
+            return super().invoke(ctx)
         except KeyboardInterrupt:
             _fail("interrupted", INTERRUPTED)
-        except BrokenPipeError:  # the reader, such as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # click would call this a failure
+            cli_output.forget_output()
             return None
 
     def resolve_command(
@@ -46,22 +70,21 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a verb; an unknown one is answered with the nearest."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            _fail(f'unknown command "{args[0]}"\n    {did_you_mean(args[0], list(self.commands))}', WRONG)
+            _fail(f'unknown command "{one_line(args[0])}"\n    {did_you_mean(args[0], list(self.commands))}', WRONG)
         return super().resolve_command(ctx, args)
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    click.echo(text, err=True)
+    cli_output.complain(text)
     raise click.exceptions.Exit(code)
 
 
-def _show(view: RenderableType) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    # a table in a file or a pipe is as wide as it needs to be, and a text is never broken
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    console.print(view, soft_wrap=isinstance(view, Text))
+def _tell(lines: Sequence[str], written: Sequence[Path]) -> None:
+    """Say what was done and where it went; on standard error where standard output is the file that was wanted."""
+    if STANDARD_OUTPUT not in written:
+        say("\n".join([*lines, *(f"written to {one_line(str(path))}" for path in written)]))
+    elif lines:
+        cli_output.complain("\n".join(lines))
 
 
 def _shape(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
@@ -116,9 +139,9 @@ def check(scenario: str, overrides: tuple[str, ...]) -> None:
     problems, warnings = problems_of(loaded)
     if problems:
         raise ScenarioError(problems)
-    click.echo(f"{loaded.file}: no problems")
+    say(f"{one_line(loaded.file)}: no problems")
     for warning in warnings:
-        click.echo(f"Warning: {warning}")
+        say(f"Warning: {warning}")
 
 
 @cli.command()
@@ -138,7 +161,7 @@ def explain(scenario: str, overrides: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("source")
 @click.option("--input", "shape", callback=_shape, metavar="1,3,224,224", help="If the source does not know its input.")
-@click.option("-o", "file", type=Path, help="File to write; <name>.json if left out.")
+@click.option("-o", "file", type=Path, help="File to write; <name>.json if left out, - for standard output.")
 def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> None:
     """Extract the layer graph of a PyTorch model into a profile.
 
@@ -146,13 +169,14 @@ def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> No
     a module. Needs the extra "profiling".
     """
     from simulator.analysis.catalogue import model_view
+    from simulator.analysis.staging import write_file
     from simulator.profiling.extract import extract
 
     extracted = extract(source, shape)
     target = file or Path(f"{extracted.name}.json")
-    extracted.save(target)
-    _show(model_view(extracted))
-    click.echo(f"written to {target}")
+    write_file(target, extracted.text.encode())
+    _show(model_view(extracted), to_error=target == STANDARD_OUTPUT)
+    _tell((), [target])
 
 
 @cli.command("list")
@@ -193,16 +217,11 @@ def schema(file: Path | None) -> None:
     """
     import json
 
-    from simulator.analysis.staging import StagedFiles
+    from simulator.analysis.staging import write_file
     from simulator.scenario.json_schema import scenario_schema
 
     text = json.dumps(scenario_schema(), indent=2, ensure_ascii=False)
-    if file is None:
-        click.echo(text)
-        return
-    with StagedFiles(file.parent) as staged:
-        staged.write_bytes(file.name, f"{text}\n".encode())
-        staged.commit()
+    write_file(file or STANDARD_OUTPUT, f"{text}\n".encode())
 
 
 @cli.command()
@@ -225,7 +244,7 @@ def sweep(
     loaded = load_scenario(scenario, overrides, seed)
     folder = directory or Path("results") / f"{loaded.scenario.name}-sweep"
     result = run_sweep(Sweep(loaded, over, Options(**options, progress=True)), folder)
-    click.echo(result.sentence())
+    say(one_line(result.sentence()))
     require_all(result)
 
 
@@ -261,7 +280,7 @@ def plot(directory: Path, format_: str) -> None:
     from simulator.analysis.result import load_result
 
     for drawn in draw_all(load_result(directory), directory / "figures", format_):
-        click.echo(str(drawn))
+        say(one_line(str(drawn)))
 
 
 @cli.group(cls=Verbs)
@@ -280,7 +299,7 @@ _WINDOW = click.option(
 @_MEASUREMENT
 @_FORMAT
 @_WINDOW
-@click.option("-o", "file", type=Path, help="Also draw the trace, as .svg, .png or .pdf.")
+@click.option("-o", "file", type=Path, help="Also draw the trace, as .svg, .png or .pdf; - for SVG on standard output.")
 def info(measurement: str, format_: str, window: str, file: Path | None) -> None:
     """Print direction, duration, step, mean, percentiles and outages of a measurement, with a sketch of it."""
     from simulator.analysis.trace_files import read_measurement, write_figure
@@ -289,7 +308,7 @@ def info(measurement: str, format_: str, window: str, file: Path | None) -> None
     read = read_measurement(measurement, format_, window)
     if file is not None:
         write_figure(read, file)
-    click.echo(info_text(read))
+    _tell([info_text(read)], [] if file is None else [file])
 
 
 @trace.command("import")
@@ -304,8 +323,8 @@ def import_(measurement: str, format_: str, window: str, file: Path | None) -> N
 
     read = read_measurement(measurement, format_, window)
     target = write_trace(read, file)
-    head = f"{read.file}: {read.format}, {read.direction}"
-    click.echo("\n".join([head, *report_lines(read), f"written to {target}"]))
+    head = one_line(f"{read.file}: {read.format}, {read.direction}")
+    _tell([head, *report_lines(read)], [target])
 
 
 @trace.command()
@@ -320,7 +339,7 @@ def fit(measurement: str, format_: str, window: str, file: Path | None) -> None:
 
     fitted = fit_trace(read_measurement(measurement, format_, window))
     written = write_fit(fitted, file)
-    click.echo("\n".join([fit_text(fitted), *(f"written to {path}" for path in written)]))
+    _tell([fit_text(fitted)], written)
 
 
 @trace.command()
@@ -334,7 +353,7 @@ def blockage(measurement: str, below: str, format_: str, window: str) -> None:
     from simulator.analysis.trace_fit import blockage_text
     from simulator.units import parse
 
-    click.echo(blockage_text(read_measurement(measurement, format_, window), parse(below, "bit rate")))
+    say(blockage_text(read_measurement(measurement, format_, window), parse(below, "bit rate")))
 
 
 def main() -> None:

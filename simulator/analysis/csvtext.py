@@ -53,10 +53,13 @@ def from_csv(content: bytes) -> list[dict[str, Any]]:
     """
     reader = csv.DictReader(io.StringIO(content.decode()), strict=True)
     rows = []
-    for row in reader:
-        if None in row or None in row.values():
-            raise ValueError(f"line {reader.line_num} has more or fewer cells than the header")
-        rows.append({column: _value(column, cell) for column, cell in row.items()})
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"line {reader.line_num} has more or fewer cells than the header")
+            rows.append({column: _value(column, cell) for column, cell in row.items()})
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: {error}") from error
     return rows
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.analysis.csvtext import to_csv
+from simulator.analysis.folder_kinds import require_kind
 from simulator.analysis.pareto import OBJECTIVES, costs, front, merge_groups
 from simulator.analysis.search import Place, search
 from simulator.analysis.staging import StagedFiles
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 #: points of a grid that are all computed, if nothing else is asked for
 BUDGET = 2000
+#: what stands beside the points
+_FILES = ("front.csv", "front.parquet", "figures/front.svg", "figures/front.csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +98,10 @@ def optimise(sweep: Sweep, objectives: Sequence[str], directory: Path, budget: i
     ResultError
         If the folder belongs to something else or cannot be written.
     """
+    require_kind(directory, "optimisation")
+    with StagedFiles(directory) as staged:
+        for name in _FILES:
+            staged.require(name)
     grid = sweep.grid
     points = directory / "points"
     exhaustive = grid.size <= budget
@@ -181,8 +188,9 @@ def _write(found: Front, columns: Sequence[str]) -> None:
         pq.write_table(pa.Table.from_pylist(list(found.rows)).select(columns), file)
 
     with StagedFiles(found.directory) as staged:
-        staged.write_bytes("front.csv", to_csv(found.rows, columns))
-        staged.write("front.parquet", parquet)
-        staged.write_bytes("figures/front.svg", drawing.getvalue())
-        staged.write_bytes("figures/front.csv", to_csv(found.alternatives, shown))
+        table, data, figure, shown_data = _FILES
+        staged.write_bytes(table, to_csv(found.rows, columns))
+        staged.write(data, parquet)
+        staged.write_bytes(figure, drawing.getvalue())
+        staged.write_bytes(shown_data, to_csv(found.alternatives, shown))
         staged.commit()

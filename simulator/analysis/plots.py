@@ -7,6 +7,7 @@ state and need no display. The same result gives the same bytes of every file.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -138,12 +139,22 @@ def draw_all(result: Result, directory: str | Path, file_format: str = "svg") ->
     Raises
     ------
     ResultError
-        If the format is unknown or the folder cannot be written.
+        If the format is unknown, the folder cannot be written, or the files of the result hold what no run writes.
     """
     from simulator.analysis.staging import StagedFiles
 
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)  # numbers that leave the range of floats
+            files = list(figure_files(result, file_format))
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeWarning) as error:
+        if result.directory is None:  # of a run just now, whose data are the program's own
+            raise
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        message = f'the figures of "{result.directory}" cannot be drawn, its files hold what no run writes ({reason})'
+        raise ResultError(Problem(message, "run the scenario again into that folder")) from error
     with StagedFiles(Path(directory)) as staged:
-        for name, content in figure_files(result, file_format):
+        for name, content in files:
             staged.write_bytes(name, content)
         names = staged.names
         staged.commit()

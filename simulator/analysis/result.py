@@ -23,6 +23,7 @@ from simulator.analysis.metrics import SUMMARY_COLUMNS, RunFacts, summarise
 from simulator.analysis.selection import RequestColumns, policy_names
 from simulator.analysis.window import Window
 from simulator.errors import Problem, ResultError
+from simulator.outputs import read_regular
 from simulator.units import human
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             raise ResultError(
                 Problem(f'there is no result folder "{folder}"', "`offload-sim run SCENARIO -o DIR` writes one")
             )
-        manifest = json.loads((folder / "manifest.json").read_bytes())
+        manifest = json.loads(read_regular(folder / "manifest.json"))
     except FileNotFoundError as error:
         raise _foreign(folder, "it has no manifest.json, so no run was finished in it") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -259,7 +260,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 def _read_file(folder: Path, name: str, hashes: Mapping[str, Any]) -> bytes:
     try:
-        content = (folder / name).read_bytes()
+        content = read_regular(folder / name)
     except OSError as error:
         raise _foreign(folder, f"{name} cannot be read: {error.strerror}") from error
     if hashes.get(name) != hashlib.sha256(content).hexdigest():

@@ -170,7 +170,7 @@ class Session:
     def __init__(self, sweep: Sweep, directory: Path, expected: int) -> None:
         self._sweep = sweep
         self._expected = expected
-        self._folder = SweepFolder(directory, sweep.manifest(), sweep.inputs.contents, sweep.schema)
+        self._folder = SweepFolder(directory, sweep.manifest(), sweep.inputs.copies, sweep.schema)
         self._crew: Crew | None = None
         self._open = ExitStack()
         self._known: set[str] = set()
@@ -279,7 +279,7 @@ def make_crew(sweep: Sweep, folder: Path, points: int, first: Point) -> Crew:
     if options.cluster:
         from simulator.analysis.sweep_cluster import Cluster
 
-        return Cluster(name, setting, sweep.inputs.contents, options.cluster)
+        return Cluster(name, setting, sweep.inputs.copies, options.cluster)
     if options.workers == 1:
         return OwnProcess(name, setting(1), folder)
     return Processes(name, setting(workers), folder, workers, first)

@@ -11,11 +11,13 @@ from ruamel.yaml import YAML
 
 from simulator import paths
 from simulator.analysis.plots import FORMATS, figure_content
-from simulator.analysis.staging import StagedFiles
+from simulator.analysis.staging import write_files
 from simulator.errors import Problem, TraceError, UnitError, did_you_mean
 from simulator.links.generator import GilbertElliottGenerator, MarkovGenerator
 from simulator.links.importers import import_trace
 from simulator.links.importers.model import Frames, ImportedTrace, RateSeries, RoundTrips
+from simulator.outputs import STANDARD_OUTPUT
+from simulator.printable import one_line
 from simulator.units import human, parse
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def write_trace(trace: ImportedTrace, file: Path | None) -> Path:
     lines = [f"# {line}" for line in _origin(trace)]
     if isinstance(content, Frames):
         lines.append(f"# {_NOMINAL}")
-    _write_files({target: "\n".join([*lines, "time_s,rate_bps", *rows, ""]).encode()})
+    write_files({target: "\n".join([*lines, "time_s,rate_bps", *rows, ""]).encode()})
     return target
 
 
@@ -106,7 +108,7 @@ def _origin(trace: ImportedTrace) -> list[str]:
     known = [f"source: {path.name} (sha256 {digest})", f"format: {trace.format}", f"direction: {trace.direction}"]
     if trace.technology:
         known.append(f"technology: {trace.technology}")
-    return [" ".join(line.split()) for line in (*known, *map(str, trace.findings))]
+    return [one_line(" ".join(line.split())) for line in (*known, *map(str, trace.findings))]
 
 
 def refuse_source(file: str, target: Path) -> None:
@@ -145,10 +147,10 @@ def write_figure(trace: ImportedTrace, file: Path) -> None:
     ResultError
         If it cannot be written.
     """
-    suffix = check_suffix(file)
+    suffix = "svg" if file == STANDARD_OUTPUT else check_suffix(file)
     from simulator.analysis.plots_trace import draw_trace
 
-    _write_files({file: figure_content(draw_trace(trace), suffix)})
+    write_files({file: figure_content(draw_trace(trace), suffix)})
 
 
 def write_fit(fit: Fit, file: Path | None) -> list[Path]:
@@ -158,7 +160,8 @@ def write_fit(fit: Fit, file: Path | None) -> list[Path]:
     ----------
     fit : Fit
     file : Path or None
-        None stands for the name of the measurement with the suffix ``.yaml``, in the working directory.
+        None stands for the name of the measurement with the suffix ``.yaml``, in the working directory; standard
+        output takes no figure.
 
     Returns
     -------
@@ -173,15 +176,21 @@ def write_fit(fit: Fit, file: Path | None) -> list[Path]:
         If a file cannot be written.
     """
     target = file or Path(f"{Path(fit.file).stem}.yaml")
+    if target == STANDARD_OUTPUT:
+        write_files({target: generator_yaml(fit.generator)})
+        return [target]
     if target.suffix != ".yaml":
         raise TraceError(Problem(f'"{target.name}" does not end in .yaml', "a generator is a YAML file"))
+    if one_line(target.stem) != target.stem:
+        message = f'"{target.stem}" is not a name for a generator, which is called like its file'
+        raise TraceError(Problem(message, "name a file with -o in letters that people can read"))
     picture = target.with_suffix(".svg")
     for path in (target, picture):
         refuse_source(fit.file, path)
     from simulator.analysis.plots_fit import draw_fit
 
     named = fit.generator.model_copy(update={"name": target.stem})
-    _write_files({target: generator_yaml(named), picture: figure_content(draw_fit(fit), "svg")})
+    write_files({target: generator_yaml(named), picture: figure_content(draw_fit(fit), "svg")})
     return [target, picture]
 
 
@@ -193,18 +202,3 @@ def generator_yaml(generator: MarkovGenerator | GilbertElliottGenerator) -> byte
     stream = io.BytesIO()
     yaml.dump(generator.model_dump(mode="json"), stream)
     return stream.getvalue()
-
-
-def _write_files(files: dict[Path, bytes]) -> None:
-    """Write files of one folder together.
-
-    Raises
-    ------
-    ResultError
-        If one of them cannot be written; then none is.
-    """
-    folder = next(iter(files)).parent
-    with StagedFiles(folder) as staged:
-        for file, content in files.items():
-            staged.write_bytes(file.name, content)
-        staged.commit()

@@ -16,6 +16,7 @@ from simulator.links.generator import GilbertElliottGenerator, LossStatistics, M
 from simulator.links.gilbert_elliott import draw_losses
 from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries
 from simulator.links.markov import generate
+from simulator.printable import one_line
 from simulator.units import human
 
 #: steps drawn for the comparison: ten times the measurement, within these bounds
@@ -73,7 +74,7 @@ def fit_trace(trace: ImportedTrace, origin: Origin | None = None) -> Fit:
 
 
 def _origin(trace: ImportedTrace) -> Origin:
-    file = Path(trace.file).name
+    file = one_line(Path(trace.file).name)
     known = ", ".join(part for part in (trace.technology, trace.direction) if part)
     return Origin(
         name=file,

@@ -29,7 +29,7 @@ from simulator.analysis.sweep_dispatch import Dispatch
 from simulator.analysis.sweep_point import Finished, Point, next_count, worst_half_width
 from simulator.analysis.sweep_progress import duration
 from simulator.analysis.sweep_run import run_sweep
-from simulator.errors import ClusterError, ResultError, ScenarioError, SweepError
+from simulator.errors import ClusterError, ResultError, ScenarioError, SweepError, TraceError
 from simulator.scenario.load import load_scenario
 
 OVER = ("link.uplink.rate=1 Mbit/s,2 Mbit/s,4 Mbit/s", "workload.rate=1:4 /s:2")
@@ -249,12 +249,17 @@ def test_values_that_do_not_go_together_fail_at_their_point(world: dict[str, Any
 
 
 def test_messages_name_the_files_of_the_user(world: dict[str, Any], tmp_path: Path) -> None:
-    """Not the copies that the points read."""
+    """Not the copies that the points read; a file that is no trace is refused before anything is copied."""
     dead = trace(tmp_path, [(0.0, 0.0), (1.0, 0.0)], name="dead")
     over = {"link.uplink": [{"rate": "1 Mbit/s"}, {"trace": dead}]}
-    with pytest.raises(SweepError) as raised:
-        simulator.sweep(world, over, workers=1)
+    with pytest.raises(TraceError) as raised:
+        simulator.sweep(world, over, workers=1, output_dir=tmp_path / "out")
     assert dead in str(raised.value)
+    assert not (tmp_path / "out").exists()
+    wrong = {**world, "policies": [{"kind": "split", "at": "nowhere"}]}
+    with pytest.raises(SweepError) as raised:
+        simulator.sweep(wrong, {"count": [1]}, workers=1)
+    assert "nowhere" in str(raised.value)
     assert "_inputs/" not in str(raised.value)
 
 
