@@ -27,6 +27,7 @@ def run(
     seed: int | None = None,
     engine: str = "auto",
     output_dir: str | Path | None = None,
+    replace: bool = False,
 ) -> Result:
     """Run a scenario.
 
@@ -42,6 +43,8 @@ def run(
         ``auto`` takes the engine that will be finished sooner; the result is the same.
     output_dir : str or Path, optional
         Folder to write the result into; nothing is written without it.
+    replace : bool
+        Whether the result of another scenario in that folder may be replaced; refused otherwise.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def run(
     from simulator.scenario.load import load_scenario
 
     loaded = load_scenario(_plain(scenario), overrides, seed)
-    return run_scenario(loaded, engine, None if output_dir is None else Path(output_dir))
+    return run_scenario(loaded, engine, None if output_dir is None else Path(output_dir), replace=replace)
 
 
 def sweep(

@@ -84,22 +84,38 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("scenario")
-@click.option("-o", "directory", type=Path, help="Folder of the result; results/<scenario> if left out.")
+@click.option(
+    "-o",
+    "directory",
+    type=Path,
+    help="Folder of the result; results/<scenario>, with --set and --seed in its name, if left out.",
+)
 @SEED
 @SET
 @ENGINE
 @click.option("--no-plots", is_flag=True, help="Write the tables only.")
+@click.option("--replace", is_flag=True, help="Also replace the result of another scenario in that folder.")
 def run(
-    scenario: str, directory: Path | None, seed: int | None, overrides: tuple[str, ...], engine: str, no_plots: bool
+    scenario: str,
+    directory: Path | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    engine: str,
+    no_plots: bool,
+    replace: bool,
 ) -> None:
-    """Simulate every policy, print the comparison, write the result."""
+    """Simulate every policy, print the comparison, write the result.
+
+    With --set or --seed the result goes to a folder of its own, named after them.
+    """
     from simulator.analysis.report import render
+    from simulator.analysis.result_folder import default_folder
     from simulator.analysis.run import run_scenario
     from simulator.scenario.load import load_scenario
 
     loaded = load_scenario(scenario, overrides, seed)
-    folder = directory or Path("results") / loaded.scenario.name
-    result = run_scenario(loaded, engine, folder, plots=not no_plots, progress=True)
+    folder = directory or default_folder(loaded.scenario.name, overrides, seed)
+    result = run_scenario(loaded, engine, folder, plots=not no_plots, progress=True, replace=replace)
     _show(render(result))
 
 

@@ -19,6 +19,7 @@ from simulator.analysis.radio_timeline import RadioTimelines
 from simulator.analysis.replications import Replications
 from simulator.analysis.requests import table
 from simulator.analysis.result import Result, build_result
+from simulator.analysis.result_folder import require_same_scenario
 from simulator.engines.base import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.library import Library
@@ -39,6 +40,7 @@ def run_scenario(
     output_dir: Path | None = None,
     plots: bool = True,
     progress: bool = False,
+    replace: bool = False,
 ) -> Result:
     """Run a scenario and, when a folder is given, write its result.
 
@@ -53,6 +55,8 @@ def run_scenario(
         Whether figures are drawn into the folder.
     progress : bool
         Whether a run of more than two seconds shows a progress bar on a terminal.
+    replace : bool
+        Whether the result of another scenario in that folder may be replaced.
 
     Raises
     ------
@@ -63,6 +67,8 @@ def run_scenario(
     if output_dir is not None:
         from simulator.analysis.store import check_writable, write_result
 
+        if not replace:
+            require_same_scenario(output_dir, _as_resolved(loaded))
         check_writable(output_dir)
     system, plans = prepare(loaded)
     scenario = loaded.scenario
@@ -126,9 +132,15 @@ def prepare(loaded: LoadedScenario, library: Library | None = None) -> tuple[Sys
     return system, plans
 
 
+def _as_resolved(loaded: LoadedScenario) -> dict[str, Any]:
+    """The scenario with its defaults, as the manifest holds it."""
+    resolved: dict[str, Any] = loaded.scenario.model_dump(mode="json", exclude_none=True)
+    return resolved
+
+
 def _manifest(loaded: LoadedScenario, system: System, engine: str, wall_s: float) -> dict[str, Any]:
     return {
-        "scenario": loaded.scenario.model_dump(mode="json", exclude_none=True),
+        "scenario": _as_resolved(loaded),
         "scenario_file": loaded.file,
         "seed": loaded.scenario.seed,
         "engine": engine,

@@ -214,14 +214,6 @@ def test_a_file_in_the_way_of_the_result_folder_is_named(tmp_path: Path) -> None
     assert target.read_text() == "mine"
 
 
-def test_results_go_below_the_working_directory_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``results/<scenario>``."""
-    monkeypatch.chdir(tmp_path)
-    done = offload_sim("run", "first", "--no-plots", "--set", "workload.requests=5", "--set", "name=mine")
-    assert done.exit_code == 0, done.stderr
-    assert (tmp_path / "results" / "mine" / "manifest.json").is_file()
-
-
 def test_explain_names_every_policy_and_its_cut() -> None:
     """Why each goes where it goes."""
     done = offload_sim("explain", "first")
