@@ -246,9 +246,22 @@ def sweep(
 @click.option("--objectives", default="latency,energy,accuracy", show_default=True, help="Two or three of them.")
 @click.option("--budget", type=click.IntRange(1), default=2000, show_default=True, help="Most points to compute.")
 @click.option("-o", "directory", type=Path, help="Folder of the front; results/<scenario>-front if left out.")
+@click.option(
+    "--for", "environments", multiple=True, metavar="PATH=VALUES", help="An axis that nature chooses, such as a rate."
+)
 @with_points
-def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budget: int, **options: Any) -> None:
-    """Find the Pareto front of latency, energy and accuracy over the axes and the policies."""
+def optimise(
+    scenario: str,
+    directory: Path | None,
+    over: tuple[str, ...],
+    environments: tuple[str, ...],
+    budget: int,
+    **options: Any,
+) -> None:
+    """Find the Pareto front of latency, energy and accuracy over what a person can choose.
+
+    That are the policies and the axes of --over. Axes of --for are given: each of their values has a front of its own.
+    """
     from simulator.analysis.front_report import render
     from simulator.analysis.optimise import optimise as find
     from simulator.analysis.pareto import read_objectives
@@ -259,7 +272,8 @@ def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budge
     objectives = read_objectives(options.pop("objectives"))
     loaded = load_scenario(scenario, options.pop("overrides"), options.pop("seed"))
     folder = directory or Path("results") / f"{loaded.scenario.name}-front"
-    found = find(Sweep(loaded, over, Options(**options, progress=True)), objectives, folder, budget)
+    sweep = Sweep(loaded, over, Options(**options, progress=True), environments)
+    found = find(sweep, objectives, folder, budget)
     _show(render(found))
     require_all(found.sweep)
 

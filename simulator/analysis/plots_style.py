@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
@@ -43,15 +44,24 @@ DASHES: tuple[Any, ...] = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 
+#: points of labels, unless another size is asked for
+_POINTS = 8.0
+
+
+def font_sizes(points: float) -> dict[Any, Any]:
+    """Settings for labels of this size and ticks and legends in proportion to it."""
+    labels = ("font.size", "axes.titlesize", "axes.labelsize", "figure.titlesize")
+    small = ("xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    return dict.fromkeys(labels, points) | dict.fromkeys(small, points * 7 / 8)
+
+
+#: how every interval looks
+ERROR_BAR: dict[str, Any] = {"elinewidth": 0.9, "capsize": 2.0, "capthick": 0.9}
+
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8.0,
-    "axes.titlesize": 8.0,
-    "axes.labelsize": 8.0,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
-    "legend.fontsize": 7.0,
+    **font_sizes(_POINTS),
     "legend.frameon": False,
     "legend.handlelength": 3.2,
     "axes.spines.top": False,
@@ -71,34 +81,48 @@ _FILES: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "offload-sim",
 
 
 class PaperFigure(Figure):
-    """A Figure that notebooks show without pyplot."""
+    """A Figure that notebooks show without pyplot; it knows the settings that it was drawn under."""
+
+    settings: Mapping[Any, Any] = MappingProxyType({})
 
     def _repr_png_(self) -> bytes:
         content = BytesIO()
-        with saving():
+        with saving(self):
             self.savefig(content, format="png", dpi=150)
         return content.getvalue()
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Settings under which figures are made; the user's own are untouched outside."""
+def drawing(settings: Mapping[Any, Any] = MappingProxyType({})) -> Iterator[None]:
+    """Settings under which figures are made, some instead of those of `_STYLE`; the user's are untouched outside."""
     # asking for the backend would import pyplot
     defaults: dict[Any, Any] = {key: mpl.rcParamsDefault[key] for key in mpl.rcParamsDefault if key != "backend"}
-    with mpl.rc_context({**defaults, **_STYLE}):
+    with mpl.rc_context({**defaults, **_STYLE, **settings}):
         yield
 
 
 @contextmanager
-def saving() -> Iterator[None]:
-    """Settings under which figures are written."""
-    with drawing(), mpl.rc_context(_FILES):
+def saving(figure: Figure | None = None) -> Iterator[None]:
+    """Settings under which figures are written: some labels are made only then."""
+    with drawing(figure.settings if isinstance(figure, PaperFigure) else {}), mpl.rc_context(_FILES):
         yield
 
 
-def new_figure(width_in: float, height_in: float) -> Figure:
+def new_figure(width_in: float, height_in: float, settings: Mapping[Any, Any] = MappingProxyType({})) -> Figure:
     """An empty figure whose layout makes room for labels and legends."""
-    return PaperFigure(figsize=(width_in, height_in), layout="constrained")
+    figure = PaperFigure(figsize=(width_in, height_in), layout="constrained")
+    figure.settings = settings
+    return figure
+
+
+def letters() -> float:
+    """Size of the letters, as a multiple of the usual one."""
+    return float(mpl.rcParams["font.size"]) / _POINTS
+
+
+def points(usual: float) -> float:
+    """Size of a text beside the labels in the font size that holds now, from its usual one."""
+    return usual * letters()
 
 
 def line_looks(number: int) -> dict[str, Any]:
