@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.analysis.result import Result
+    from simulator.analysis.sweep_data import SweepData
     from simulator.errors import Problem
     from simulator.profiling.model import ModelProfile
 
-__all__ = ["check", "load_profile", "load_result", "run", "sweep"]
+__all__ = ["check", "load_profile", "load_result", "load_sweep", "run", "sweep"]
 
 
 def run(
@@ -157,6 +158,13 @@ def load_profile(name: str | Path) -> ModelProfile:
 def load_result(directory: str | Path) -> Result:
     """Read back the folder of a finished run."""
     from simulator.analysis.result import load_result as load
+
+    return load(directory)
+
+
+def load_sweep(directory: str | Path) -> SweepData:
+    """Read the folder of a sweep, as far as it has come: ``.frame``, ``.axes`` and ``.plot.<name>()``."""
+    from simulator.analysis.sweep_data import load_sweep as load
 
     return load(directory)
 

@@ -73,6 +73,16 @@ def _shape(ctx: click.Context, option: click.Parameter, text: str | None) -> tup
     return tuple(map(int, text.split(",")))
 
 
+def _size(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[float, float] | None:
+    """The option ``3.5x2.4`` as a tuple."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)x([0-9]{1,3}(?:\.[0-9]{1,6})?)", text)
+    if match is None:
+        raise click.BadParameter(f'"{text}" is not a size: write width and height in inches, like 3.5x2.4', ctx, option)
+    return float(match.group(1)), float(match.group(2))
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="offload-sim", prog_name="offload-sim")
 def cli() -> None:
@@ -281,13 +291,26 @@ def optimise(
 @cli.command()
 @click.argument("directory", type=Path)
 @click.option("--format", "format_", type=click.Choice(["svg", "png", "pdf"]), default="svg", show_default=True)
-def plot(directory: Path, format_: str) -> None:
-    """Draw the figures of a finished run again, into DIRECTORY/figures."""
-    from simulator.analysis.plots import draw_all
-    from simulator.analysis.result import load_result
+@click.option("--size", callback=_size, metavar="WIDTHxHEIGHT", help="Of each figure, in inches: 3.5x2.4.")
+@click.option("--font", help="Name of an installed font, or serif, sans-serif, monospace.")
+@click.option("--font-size", type=float, metavar="POINTS", help="Of labels; smaller texts keep their proportion.")
+@click.option("--latex", "form", flag_value="latex", help="Draw nothing; print the table for LaTeX (booktabs).")
+@click.option("--csv", "form", flag_value="csv", help="Draw nothing; print the table as CSV, in SI units.")
+def plot(directory: Path, format_: str, form: str | None, **look: Any) -> None:
+    """Draw the figures of a run or a sweep again, and print the table of a sweep.
 
-    for drawn in draw_all(load_result(directory), directory / "figures", format_):
+    Figures of a run go to DIRECTORY/figures, those of a sweep, finished or not, to DIRECTORY/_figures.
+    """
+    from simulator.analysis.redraw import draw, sweep_report, table_of
+
+    if form is not None:
+        click.echo(table_of(directory, form), nl=False)
+        return
+    for drawn in draw(directory, format_, **look):
         click.echo(str(drawn))
+    report = sweep_report(directory)
+    if report is not None:
+        _show(report)
 
 
 @cli.group(cls=Verbs)

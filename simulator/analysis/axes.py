@@ -28,7 +28,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "link.uplink.losses.share": "Share of frames lost",
         "link.propagation": "Propagation delay, one way",
         "link.radio": "Radio",
-        "workload.rate": "Request rate of a device",
+        "workload.rate": "Request rate",
         "workload.deadline": "Deadline",
         "count": "Devices",
         "model": "Model",

@@ -7,6 +7,7 @@ state and need no display. The same result gives the same bytes of every file.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -194,12 +195,24 @@ def _module(result: Result, name: str) -> Any:
 
 
 def figure_content(drawn: Figure, file_format: str) -> bytes:
-    """A figure as the bytes of its file."""
+    """A figure as the bytes of its file.
+
+    Raises
+    ------
+    ResultError
+        If its size leaves no room for what it shows.
+    """
     from simulator.analysis.plots_style import saving
 
     # without dates and random identifiers, so that the same data give the same bytes
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[file_format]
     content = io.BytesIO()
-    with saving(drawn):
-        drawn.savefig(content, format=file_format, dpi=_DOTS_PER_INCH, metadata=metadata)
+    with saving(drawn), warnings.catch_warnings():
+        warnings.filterwarnings("error", message="constrained_layout not applied")
+        try:
+            drawn.savefig(content, format=file_format, dpi=_DOTS_PER_INCH, metadata=metadata)
+        except UserWarning as warning:
+            width, height = drawn.get_size_inches()
+            shown = f"{width:g} x {height:g} inches are too small for this figure"
+            raise ResultError(Problem(shown, "give it more, or a smaller font")) from warning
     return content.getvalue()

@@ -96,7 +96,7 @@ def _draw_pair(axes: Axes, rows: Sequence[Row], policies: Sequence[str], x: Obje
     for axis, set_scale, objective in ((axes.xaxis, axes.set_xscale, x), (axes.yaxis, axes.set_yscale, y)):
         if _spans_decade(rows, objective):
             set_scale("log")
-            style.plain_log_axis(axis)
+            style.plain_log_axis(axis, room=30.0)
         else:
             style.few_ticks(axis, 5)
 
@@ -116,7 +116,8 @@ def _scale(rows: Sequence[Row], objective: Objective) -> tuple[float, str]:
     """Factor of the values, and the label with its unit."""
     if not objective.dimension:
         return 100.0, f"{objective.label} (%)"
-    values = [row[objective.column] for row in rows if row["on_front"] and row[objective.column] > 0]
+    is_wide = _spans_decade(rows, objective)
+    values = [row[objective.column] for row in rows if (is_wide or row["on_front"]) and row[objective.column] > 0]
     middle = math.sqrt(min(values) * max(values)) if values else 1.0
     factor, unit = style.scale_of(middle, objective.dimension)
     return factor, f"{objective.label} ({unit})"

@@ -24,8 +24,8 @@ from simulator.analysis.result import CURVE_COLUMNS
 if TYPE_CHECKING:
     from simulator.analysis.result import Result
 
-#: width of a label above a panel, as a share of the panel's
-_LABEL = 0.036
+#: width of an upright label above a panel, and of a level one, as shares of the panel's
+_LABEL, _LEVEL_LABEL = 0.036, 0.2
 _TABLES = ("rate_sweep", "rate_sweep_crossovers")
 #: column -> (first word of the metric in the crossover table, axis label, dimension)
 _PANELS = {
@@ -60,7 +60,9 @@ def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
                 _draw_panel(axes, curves, changes, policies, column)
             if len(groups) > 1:
                 # above the rates of the crossovers
-                pair[0].set_title(group, loc="left", pad=style.points(44) if changes else 6)
+                rates = [change["rate_bps"] for change in changes if change["metric"].startswith("latency")]
+                is_level = _have_room([_place(rate, curves) for rate in rates])
+                pair[0].set_title(group, loc="left", pad=style.points(12 if is_level else 44) if rates else 6)
         canvas.legend(figure, panels[0, 0], handles, labels, columns)
     return figure
 
@@ -120,7 +122,9 @@ def _mark_crossovers(
 ) -> None:
     """A circle on the curve of the policy that takes over, its rate (in the unit of the axis) above the panel."""
     rate_factor, rate_unit = rate_scale
-    places = _apart([_place(change["rate_bps"], rows) for change in changes])
+    exact = [_place(change["rate_bps"], rows) for change in changes]
+    is_level = _have_room(exact)
+    places = exact if is_level else _apart(exact)
     for change, place in zip(changes, places, strict=True):
         curve = [row for row in rows if row["policy"] == change["to_policy"]]
         rates = np.log([row["uplink_rate_bps"] for row in curve])
@@ -135,9 +139,15 @@ def _mark_crossovers(
             xycoords="axes fraction",
             textcoords="offset points",
             ha="center",
-            rotation=90,
+            rotation=0 if is_level else 90,
             fontsize=style.points(6),
         )
+
+
+def _have_room(places: Sequence[float]) -> bool:
+    """Whether labels can stand level, without running into each other or over the ends of the panel."""
+    ends = [-_LEVEL_LABEL / 2, *sorted(places), 1 + _LEVEL_LABEL / 2]
+    return all(here - before >= _LEVEL_LABEL for before, here in pairwise(ends))
 
 
 def _place(rate_bps: float, rows: Sequence[Mapping[str, Any]]) -> float:

@@ -158,28 +158,39 @@ def legend_rows(labels: Sequence[str], columns: int) -> int:
     return max(taken, default=0)
 
 
-def plain_log_axis(axis: Axis) -> None:
-    """Ticks of a logarithmic axis as plain numbers: at 1-2-5 where there is room, else 2 and 5 go without a number."""
+def plain_log_axis(axis: Axis, room: float = 300.0) -> None:
+    """Ticks of a logarithmic axis as plain numbers: at 1-2-5 up to this span, beyond it 2 and 5 go without a number."""
     low, high = sorted(axis.get_view_interval())
-    is_long = high / low >= 300
+    is_long = high / low >= room
     axis.set_major_locator(LogLocator(base=10, subs=(1.0,) if is_long else (1.0, 2.0, 5.0), numticks=12))
     axis.set_minor_locator(LogLocator(base=10, subs=(2.0, 5.0), numticks=12) if is_long else NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 1e5 else f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def few_ticks(axis: Axis, count: int = 7) -> None:
-    """At most so many intervals on a linear axis, at round numbers."""
-    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]))
+def few_ticks(axis: Axis, count: int = 7, *, whole: bool = False) -> None:
+    """At most so many intervals on a linear axis, at round numbers, or at whole ones."""
+    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=whole))
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], columns: int) -> None:
-    """A legend under all axes, outside them."""
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.6, borderpad=0.2
-    )
+    """A legend under all axes, outside them, in as many columns as the figure is wide enough for, at most so many."""
+    for ncols in range(columns, 0, -1):
+        legend = figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=ncols,
+            columnspacing=1.4,
+            handletextpad=0.6,
+            borderpad=0.2,
+        )
+        if ncols == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def light_grid(axes: Axes, axis: Any) -> None:
-    """Thin lines at the major ticks of one axis (``"x"`` or ``"y"``)."""
-    axes.grid(visible=True, axis=axis, which="major")
+    """Thin lines at the major ticks of one axis (``"x"`` or ``"y"``), behind everything."""
+    axes.set_axisbelow(True)
+    axes.grid(visible=True, axis=axis, which="major", color="#D9D9D9", linewidth=0.5)
