@@ -196,14 +196,20 @@ def list_(kind: str) -> None:
     "kind", type=click.Choice([*KINDS, "model", "device", "radio", "trace", "policy", "scenario"]), metavar="KIND"
 )
 @click.argument("name")
-def show(kind: str, name: str) -> None:
+@click.option(
+    "--yaml", "as_file", is_flag=True, help="Print the file itself, ready to copy (of models JSON, of traces CSV)."
+)
+def show(kind: str, name: str, as_file: bool) -> None:
     """Show one built-in thing in full.
 
     KIND is model, device, radio, trace, policy or scenario; NAME is one of those that `list` prints.
     """
-    from simulator.analysis.catalogue import show_view
+    from simulator.analysis.catalogue import file_text, show_view
 
-    _show(show_view(kind, name))
+    if as_file:
+        click.echo(file_text(kind, name), nl=False)
+    else:
+        _show(show_view(kind, name))
 
 
 @cli.command()

@@ -9,15 +9,14 @@ ends in any way is continued by starting it again.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import BaseFileLock, FileLock, Timeout
 
 from simulator.analysis.csvtext import INTEGER_COLUMNS
 from simulator.analysis.metrics import SUMMARY_COLUMNS
@@ -62,7 +61,7 @@ class SweepFolder:
         self._manifest = {"format": FORMAT, **manifest}
         self._inputs = inputs
         self._schema = schema
-        self._lock: IO[str] | None = None
+        self._lock: BaseFileLock | None = None
         self._parts = 0
         #: identities of the points that had rows when the folder was opened
         self.finished: set[str] = set()
@@ -83,13 +82,13 @@ class SweepFolder:
                     left.unlink(missing_ok=True)
                 self.finished = self._read_finished()
             except BaseException:
-                self._lock.close()
+                self._lock.release()
                 raise
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
 
     def _read_finished(self) -> set[str]:
         found: set[str] = set()
@@ -218,21 +217,16 @@ def _not_ours(folder: Path, reason: str) -> ResultError:
     return ResultError(Problem(f'"{folder}" is not a folder of this sweep: {reason}', hint))
 
 
-def _locked(folder: Path) -> IO[str]:
+def _locked(folder: Path) -> BaseFileLock:
     """Take the folder; the system gives it back when this process ends, in whatever way (workers do not hold it)."""
+    lock = FileLock(folder / LOCK)
     try:
-        file = (folder / LOCK).open("a")
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.close()
-            raise ResultError(
-                Problem(f'another sweep is writing into "{folder}"', "wait until it has ended")
-            ) from error
-        os.set_inheritable(file.fileno(), False)
-    except OSError as error:
-        raise unwritable(folder / LOCK, error) from error
-    return file
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise ResultError(Problem(f'another sweep is writing into "{folder}"', "wait until it has ended")) from error
+    except (OSError, NotImplementedError) as error:
+        raise unwritable(folder / LOCK, error if isinstance(error, OSError) else OSError(str(error))) from error
+    return lock
 
 
 def _column(part: Path, name: str) -> list[str]:

@@ -169,6 +169,38 @@ def test_a_shown_scenario_is_the_file_itself(tmp_path: Path) -> None:
     assert offload_sim("check", str(copy)).exit_code == 0
 
 
+@pytest.mark.parametrize("kind", ["model", "device", "radio", "trace", "scenario"])
+def test_the_file_behind_a_name_is_printed_as_it_is(kind: str) -> None:
+    """Byte for byte, so that its copy works as the original does; plural and generators too."""
+    name = paths.names(kind)[-1]
+    done = offload_sim("show", f"{kind}s", name, "--yaml")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout_bytes == paths.find(kind, name).read_bytes()
+    generator = paths.names("generator")[0]
+    if generator not in paths.names("trace"):
+        text = offload_sim("show", "trace", generator, "--yaml").stdout
+        assert text == paths.find("generator", generator).read_text(encoding="utf-8")
+
+
+def test_a_copied_card_is_a_card(tmp_path: Path) -> None:
+    """`show device NAME --yaml > mine.yaml`, then `device: ./mine.yaml`."""
+    copy = tmp_path / "mine.yaml"
+    copy.write_text(offload_sim("show", "device", "raspberry-pi-4", "--yaml").stdout, encoding="utf-8")
+    done = offload_sim("check", "first", "--set", f"device={copy}")
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"), [("policy", "split", "has no file"), ("radio", "ltee", "did you mean lte")]
+)
+def test_what_has_no_file_is_told(kind: str, name: str, words: str) -> None:
+    """Exit code 2, nothing on standard output."""
+    done = offload_sim("show", kind, name, "--yaml")
+    assert done.exit_code == WRONG
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
 def test_schema_is_written_where_it_is_wanted(tmp_path: Path) -> None:
     """The same text on standard output and in a file."""
     file = tmp_path / "scenario.schema.json"

@@ -66,7 +66,7 @@ def test_a_list_shares_the_one_unit_in_it(text: str, values: tuple[Any, ...]) ->
 
 def test_a_number_among_several_units_is_refused() -> None:
     """Nobody can know which one it has."""
-    with pytest.raises(ScenarioError, match="1 has no unit among kbit/s, Mbit/s"):
+    with pytest.raises(ScenarioError, match='"1" has no unit among kbit/s, Mbit/s'):
         listed("1,5 kbit/s,7 Mbit/s")
 
 
@@ -184,12 +184,12 @@ def test_axes_from_python(loaded: LoadedScenario) -> None:
 
 def test_every_mistake_of_every_axis_is_told_at_once(loaded: LoadedScenario) -> None:
     """An unknown axis with the nearest name, and values that break the schema, each at its option."""
-    told = mistakes(loaded, "link.uplnk.rate=1 Mbit/s", "count=0,1,x", "workload.rate=1 /s,2")
+    told = mistakes(loaded, "link.uplnk.rate=1 Mbit/s", "count=0,1,x", "workload.rate=1,2")
     assert '--over link.uplnk.rate=1 Mbit/s: link.uplnk: unknown field "uplnk"' in told
     assert "did you mean uplink?" in told
     assert "--over count=0,1,x: count: 0 must be 1 or more" in told
     assert '--over count=0,1,x: count: "x" is not a whole number' in told
-    assert "--over workload.rate=1 /s,2: workload.rate: 2 has no unit" in told
+    assert "--over workload.rate=1,2: workload.rate: 2 has no unit" in told
 
 
 @pytest.mark.parametrize(
