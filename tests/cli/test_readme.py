@@ -197,6 +197,16 @@ def test_every_extra_that_pip_is_told_exists() -> None:
     assert {"profiling", "cluster", "optimise"} <= told <= set(setup["options.extras_require"])
 
 
+def test_the_citation_is_of_this_version() -> None:
+    """What Citation File Format 1.2.0 requires, and the version of the package."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    cited = read((ROOT / "CITATION.cff").read_text(encoding="utf-8"), "").data
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert cited["version"] == setup["metadata"]["version"]
+    assert cited["license"] == setup["metadata"]["license"]
+
+
 def test_every_link_of_the_table_is_a_link() -> None:
     """Put into a scenario: of a camera, or for LoRaWAN of a sensor."""
     rows = [line for line in TEXT.splitlines() if re.match(r"\| (has|follows|is|loses|shares)\b", line)]
