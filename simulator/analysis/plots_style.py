@@ -159,9 +159,13 @@ def legend_rows(labels: Sequence[str], columns: int) -> int:
 
 
 def plain_log_axis(axis: Axis, room: float = 300.0) -> None:
-    """Ticks of a logarithmic axis as plain numbers: at 1-2-5 up to this span, beyond it 2 and 5 go without a number."""
+    """Ticks of a logarithmic axis as plain numbers: at 1-2-5 up to this span, beyond it 2 and 5 go without a number.
+
+    An axis with fewer than two powers of ten keeps its 2 and 5: one number alone tells no scale.
+    """
     low, high = sorted(axis.get_view_interval())
-    is_long = high / low >= room
+    powers = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
+    is_long = high / low >= room and powers >= 2
     axis.set_major_locator(LogLocator(base=10, subs=(1.0,) if is_long else (1.0, 2.0, 5.0), numticks=12))
     axis.set_minor_locator(LogLocator(base=10, subs=(2.0, 5.0), numticks=12) if is_long else NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 1e5 else f"{value:g}"))

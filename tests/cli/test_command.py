@@ -183,9 +183,10 @@ def test_the_file_behind_a_name_is_printed_as_it_is(kind: str) -> None:
 
 
 def test_a_copied_card_is_a_card(tmp_path: Path) -> None:
-    """`show device NAME --yaml > mine.yaml`, then `device: ./mine.yaml`."""
+    """`show device NAME --yaml > mine.yaml`, its name changed to that of its file, then `device: ./mine.yaml`."""
     copy = tmp_path / "mine.yaml"
-    copy.write_text(offload_sim("show", "device", "raspberry-pi-4", "--yaml").stdout, encoding="utf-8")
+    text = offload_sim("show", "device", "raspberry-pi-4", "--yaml").stdout
+    copy.write_text(text.replace("name: raspberry-pi-4", "name: mine", 1), encoding="utf-8")
     done = offload_sim("check", "first", "--set", f"device={copy}")
     assert done.exit_code == 0, done.stderr
 

@@ -132,6 +132,22 @@ def test_the_axis_is_logarithmic_beyond_one_decade(slow: float, scale: str) -> N
     assert drawn.axes[0].get_xscale() == scale
 
 
+@pytest.mark.parametrize(("low", "high", "room"), [(1.1, 33, 30), (40, 12_000, 30), (0.9, 320, 300), (11, 89, 300)])
+def test_a_logarithmic_axis_has_at_least_two_numbers(low: float, high: float, room: float) -> None:
+    """Otherwise nobody could read values off it."""
+    with style.drawing():
+        drawn = style.new_figure(3.5, 2.0)
+        axes = drawn.subplots()
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+        style.plain_log_axis(axes.xaxis, room)
+        drawn.draw_without_rendering()
+        shown = [
+            tick for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_text()
+        ]
+        assert len(shown) >= 2
+
+
 @pytest.mark.parametrize(
     ("name", "mean", "interval"),
     [("latency_parts", "latency_mean_s", "latency_ci95_s"), ("energy_parts", "energy_mean_j", "energy_ci95_j")],
