@@ -185,9 +185,13 @@ def test_bars_carry_the_intervals_of_the_summary(result: Result, name: str, mean
     bars = [box for lines in axes.collections for box in lines.get_paths()]
     ends = [tuple(path.vertices[:, 0] * factor) for path in bars]
     expected = [(row[mean] - row[interval], row[mean] + row[interval]) for row in summary if row[interval] > 0]
-    assert len(expected) == {"latency_parts": 3, "energy_parts": 0}[name]
+    assert len(expected) == 3
     assert np.array(ends).reshape(-1, 2) == pytest.approx(np.array(expected).reshape(-1, 2))
-    assert ("95 % interval" in [text.get_text() for text in drawn.legends[0].get_texts()]) == bool(expected)
+    assert "95 % interval" in [text.get_text() for text in drawn.legends[0].get_texts()]
+    none = replace(result, summary_rows=tuple({**row, interval: math.nan} for row in result.summary_rows))
+    bare = figure(none, name)
+    assert not bare.axes[0].collections
+    assert "95 % interval" not in [text.get_text() for text in bare.legends[0].get_texts()]
 
 
 def test_parts_that_never_occur_are_not_in_the_legend() -> None:
