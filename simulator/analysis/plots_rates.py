@@ -30,7 +30,7 @@ _TABLES = ("rate_sweep", "rate_sweep_crossovers")
 #: column -> (first word of the metric in the crossover table, axis label, dimension)
 _PANELS = {
     "latency_s": ("latency", "Predicted latency", "time"),
-    "energy_j": ("energy", "Predicted device energy", "energy"),
+    "energy_j": ("energy", "Predicted energy", "energy"),
 }
 
 
@@ -146,8 +146,9 @@ def _mark_crossovers(
 
 def _have_room(places: Sequence[float]) -> bool:
     """Whether labels can stand level, without running into each other or over the ends of the panel."""
-    ends = [-_LEVEL_LABEL / 2, *sorted(places), 1 + _LEVEL_LABEL / 2]
-    return all(here - before >= _LEVEL_LABEL for before, here in pairwise(ends))
+    width = _LEVEL_LABEL * style.letters()
+    ends = [-width / 2, *sorted(places), 1 + width / 2]
+    return all(here - before >= width for before, here in pairwise(ends))
 
 
 def _place(rate_bps: float, rows: Sequence[Mapping[str, Any]]) -> float:

@@ -11,8 +11,9 @@ from rich.text import Text
 from simulator.analysis import tables
 from simulator.analysis.plots import draw_all
 from simulator.analysis.plots_sweep import draw_sweep
-from simulator.analysis.result import load_result
+from simulator.analysis.result import Result, load_result
 from simulator.analysis.sweep_data import is_sweep, load_sweep
+from simulator.errors import Problem, ResultError
 
 
 def draw(directory: Path, file_format: str, **look: Any) -> list[Path]:
@@ -41,14 +42,22 @@ def draw(directory: Path, file_format: str, **look: Any) -> list[Path]:
 
     if is_sweep(directory):
         return draw_sweep(load_sweep(directory), file_format, Look(**look))
-    return draw_all(load_result(directory), directory / "figures", file_format, Look(**look))
+    return draw_all(_result(directory), directory / "figures", file_format, Look(**look))
 
 
 def table_of(directory: Path, form: str) -> str:
     """The table of a folder as ``latex`` or ``csv``."""
     is_of_sweep = is_sweep(directory)
-    table = tables.of_sweep(load_sweep(directory)) if is_of_sweep else tables.of_result(load_result(directory))
+    table = tables.of_sweep(load_sweep(directory)) if is_of_sweep else tables.of_result(_result(directory))
     return table.latex() if form == "latex" else table.csv()
+
+
+def _result(directory: Path) -> Result:
+    """The run of a folder; that of an optimisation is told from it."""
+    if is_sweep(directory / "points"):
+        hint = f"its points are a sweep: offload-sim plot {directory / 'points'}"
+        raise ResultError(Problem(f'"{directory}" is the folder of an optimisation, whose figure is in figures/', hint))
+    return load_result(directory)
 
 
 def sweep_report(directory: Path) -> RenderableType | None:

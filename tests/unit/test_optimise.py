@@ -290,6 +290,10 @@ def test_the_command(world: dict[str, Any], tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "of 12 alternatives are on the front, from all 4 points" in done.stdout
     assert (out / "front.csv").exists()
+    told = CliRunner().invoke(cli, ["plot", str(out)])
+    assert told.exit_code == 2
+    assert f"offload-sim plot {out / 'points'}" in told.stderr
+    assert CliRunner().invoke(cli, ["plot", str(out / "points")]).exit_code == 0
     refused = CliRunner().invoke(cli, [*arguments, "--objectives", "latency,costs"])
     assert refused.exit_code == 2
     assert '"costs" is not an objective' in refused.stderr
