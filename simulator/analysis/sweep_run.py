@@ -94,7 +94,10 @@ class SweepResult:
             done += f", {found} were there already"
         if self.failed:
             done += f", {len(self.failed)} failed"
-        return f'{done}. Read them with pandas.read_parquet("{self.directory}").'
+        read = (
+            f'Read them with pandas.read_parquet("{self.directory}"), draw them with: offload-sim plot {self.directory}'
+        )
+        return f"{done}. {read}"
 
     def frame(self) -> pd.DataFrame:
         """The data set in order of the grid."""
