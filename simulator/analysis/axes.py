@@ -20,6 +20,8 @@ T = TypeVar("T")
 #: path -> words for a label; other paths stand as they are
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
+        "link.uplink": "Uplink",
+        "link.downlink": "Downlink",
         "link.uplink.rate": "Uplink rate",
         "link.downlink.rate": "Downlink rate",
         "link.uplink.trace": "Uplink trace",
@@ -87,6 +89,8 @@ class AxisView:
         if isinstance(cell, float) and self.dimension:
             unit = human(cell, self.dimension).rsplit(" ", 1)[1]
             return f"{cell / UNITS[self.dimension][unit]:.4g} {unit}"
+        if isinstance(cell, str) and cell.startswith("{"):
+            return _fields(cell)
         return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
 
 
@@ -109,6 +113,15 @@ def of_column(path: str, values: Sequence[Any], column: Sequence[Any]) -> AxisVi
     places = {cell: place for place, cell in enumerate(given)}
     cells = sorted(present, key=lambda cell: (places.get(cell, len(places)), isinstance(cell, float) and cell))
     return AxisView(path, tuple(cells), dimension_of(values))
+
+
+def _fields(text: str) -> str:
+    """Fields that were given together, as in a file: ``rate: 1 Mbit/s``."""
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return text
+    return ", ".join(f"{key}: {value}" for key, value in fields.items())
 
 
 def evenly(items: Sequence[T], most: int) -> list[T]:

@@ -174,6 +174,24 @@ def test_an_axis_is_as_logarithmic_as_its_values(cells: tuple[Any, ...], is_loga
     assert AxisView("x", cells, "").is_logarithmic == is_logarithmic
 
 
+@pytest.mark.parametrize(
+    ("cell", "dimension", "text"),
+    [
+        (1.5e6, "bit rate", "1.5 Mbit/s"),
+        (0.02, "time", "20 ms"),
+        (8, "", "8"),
+        (None, "time", "none"),
+        (True, "", "True"),
+        ("raspberry-pi-4", "", "raspberry-pi-4"),
+        ('{"rate": "1 Mbit/s", "losses": {"share": 0.1}}', "", "rate: 1 Mbit/s, losses: {'share': 0.1}"),
+        ("{no json", "", "{no json"),
+    ],
+)
+def test_a_value_reads_as_in_a_file(cell: Any, dimension: str, text: str) -> None:
+    """With its unit; fields that were given together as fields."""
+    assert AxisView("x", (cell,), dimension).text(cell) == text
+
+
 def test_a_sweep_that_is_not_finished_is_drawn_as_far_as_it_is(world: dict[str, Any], tmp_path: Path) -> None:
     """Points computed later, and points that fail, are said on figure and terminal."""
     folder = tmp_path / "out"
