@@ -121,7 +121,7 @@ class Canvas:
             with style.drawing(self._look.settings):
                 yield
         else:
-            with mpl.rc_context(self._look.settings):
+            with mpl.rc_context(self._look.settings | style.PLAIN_TEXT):
                 yield
 
     def panels(self, rows: int, columns: int, size: tuple[float, float], **sharing: Any) -> tuple[Figure, Any]:

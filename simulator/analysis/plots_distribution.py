@@ -76,7 +76,7 @@ def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
             axes.set_ylim(0, 1.02)
             axes.set_ylabel("Share of completed requests")
             if group:
-                axes.set_title(group, loc="left")
+                axes.set_title(group, loc="left", parse_math=False)
         for axes in panels[-1:] if canvas.is_own else panels:
             if low > 0 and high / low > 10:
                 axes.set_xscale("log")

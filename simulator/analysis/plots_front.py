@@ -55,7 +55,7 @@ def draw(fronts: Mapping[str, Sequence[Row]], objectives: Sequence[str], canvas:
         for cells, words in zip(panels, shown, strict=True):
             for axes, (x, y) in zip(cells, pairs, strict=True):
                 _draw_pair(axes, fronts[words], policies, OBJECTIVES[x], OBJECTIVES[y])
-            cells[0].set_title(words, loc="left")
+            cells[0].set_title(words, loc="left", parse_math=False)
         if len(shown) < len(fronts) and canvas.is_own:
             note = f"{len(shown)} of {len(fronts)} environments; the table beside the figure has them all"
             figure.suptitle(note, x=0.01, ha="left", fontsize=style.points(7))

@@ -128,7 +128,7 @@ def _draw_column(column: Sequence[Axes], panels: Sequence[_Panel], titles: Seque
                 axes.stairs(heights, edges, baseline=None, color=color, linewidth=_RESTING, clip_on=False, zorder=9)
         energy = sum(row["power_w"] * (row["end_s"] - row["start_s"]) for row in panel.rows)
         # a position of its own spares matplotlib the search for one
-        axes.set_title(title, loc="left", y=1.0, pad=3)
+        axes.set_title(title, loc="left", y=1.0, pad=3, parse_math=False)
         axes.set_title(f"energy {units.human(energy, 'energy')}", loc="right", y=1.0, pad=3, fontsize=style.points(7))
         axes.set_ylabel(f"Power ({y_unit})")
     column[-1].set_xlabel(f"Time ({x_unit})")

@@ -62,7 +62,9 @@ def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
                 # above the rates of the crossovers
                 rates = [change["rate_bps"] for change in changes if change["metric"].startswith("latency")]
                 is_level = _have_room([_place(rate, curves) for rate in rates])
-                pair[0].set_title(group, loc="left", pad=style.points(12 if is_level else 44) if rates else 6)
+                pair[0].set_title(
+                    group, loc="left", pad=style.points(12 if is_level else 44) if rates else 6, parse_math=False
+                )
         canvas.legend(figure, panels[0, 0], handles, labels, columns)
     return figure
 

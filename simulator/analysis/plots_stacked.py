@@ -120,7 +120,7 @@ def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimens
                 fontsize=style.points(6.5),
                 bbox=_BEHIND_TEXT,
             )
-        axes.set_yticks(range(len(rows)), labels)
+        axes.set_yticks(range(len(rows)), labels, parse_math=False)
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlim(0, end * factor * 1.14 or 1.0)

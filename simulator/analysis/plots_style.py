@@ -55,6 +55,8 @@ def font_sizes(points: float) -> dict[Any, Any]:
     return dict.fromkeys(labels, points) | dict.fromkeys(small, points * 7 / 8)
 
 
+#: names of policies and files are no formulas, whatever signs they hold
+PLAIN_TEXT: dict[Any, Any] = {"text.parse_math": False}
 #: how every interval looks
 ERROR_BAR: dict[str, Any] = {"elinewidth": 0.9, "capsize": 2.0, "capthick": 0.9}
 
@@ -75,6 +77,7 @@ _STYLE: dict[Any, Any] = {
     "grid.color": "#D9D9D9",
     "grid.linewidth": 0.5,
     "axes.unicode_minus": True,
+    **PLAIN_TEXT,
 }
 #: text stays text in vector files; identifiers in svg files do not change from run to run
 _FILES: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "offload-sim", "pdf.fonttype": 42}

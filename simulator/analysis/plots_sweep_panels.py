@@ -72,7 +72,7 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
         for axes, title, (_, own) in zip(cells, titles, shown, strict=False):
             _draw_panel(axes, own, data.policies, bottom, metric, scale)
             if title:
-                axes.set_title(title, loc="left")
+                axes.set_title(title, loc="left", parse_math=False)
         for axes in cells[len(shown) :]:
             axes.set_visible(False)
         for number, axes in enumerate(cells[: len(shown)]):
@@ -83,7 +83,7 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
             if number % across == 0 or not canvas.is_own:
                 axes.set_ylabel(f"{metric.label} ({scale[1]})")
             if not bottom.is_numeric:
-                axes.set_xticks(range(len(names)), names, **_turned(names, across))
+                axes.set_xticks(range(len(names)), names, parse_math=False, **_turned(names, across))
         if not scale[2]:
             highest = max(axes.get_ylim()[1] for axes in cells[: len(shown)])
             for axes in cells[: len(shown)]:

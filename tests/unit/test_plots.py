@@ -340,6 +340,17 @@ def test_a_size_without_room_is_refused(result: Result, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_no_formulas(name: str) -> None:
+    """Dollar signs and backslashes are drawn as they stand, on a page of its own and in axes of the user."""
+    odd = result_of(generated({"costs $5": 1.0, "$\\frac{$": 0.5, "$": 0.3}, 60, deadline_s=0.3))
+    drawn = figure(odd, name)
+    drawn.draw_without_rendering()
+    page = Figure()
+    figure(odd, name, ax=page.subplots(len(drawn.axes), 1))
+    page.draw_without_rendering()
+
+
 def test_shortened_names_stay_distinct_and_short() -> None:
     """At most two lines, and names that differ at their end still differ."""
     shortened = [style.short(name) for name in LONG]
