@@ -96,6 +96,16 @@ def _shape(ctx: click.Context, option: click.Parameter, text: str | None) -> tup
     return tuple(map(int, text.split(",")))
 
 
+def _size(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[float, float] | None:
+    """The option ``3.5x2.4`` as a tuple."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)x([0-9]{1,3}(?:\.[0-9]{1,6})?)", text)
+    if match is None:
+        raise click.BadParameter(f'"{text}" is not a size: write width and height in inches, like 3.5x2.4', ctx, option)
+    return float(match.group(1)), float(match.group(2))
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="offload-sim", prog_name="offload-sim")
 def cli() -> None:
@@ -107,22 +117,38 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("scenario")
-@click.option("-o", "directory", type=Path, help="Folder of the result; results/<scenario> if left out.")
+@click.option(
+    "-o",
+    "directory",
+    type=Path,
+    help="Folder of the result; results/<scenario>, with --set and --seed in its name, if left out.",
+)
 @SEED
 @SET
 @ENGINE
 @click.option("--no-plots", is_flag=True, help="Write the tables only.")
+@click.option("--replace", is_flag=True, help="Also replace the result of another scenario in that folder.")
 def run(
-    scenario: str, directory: Path | None, seed: int | None, overrides: tuple[str, ...], engine: str, no_plots: bool
+    scenario: str,
+    directory: Path | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    engine: str,
+    no_plots: bool,
+    replace: bool,
 ) -> None:
-    """Simulate every policy, print the comparison, write the result."""
+    """Simulate every policy, print the comparison, write the result.
+
+    With --set or --seed the result goes to a folder of its own, named after them.
+    """
     from simulator.analysis.report import render
+    from simulator.analysis.result_folder import default_folder
     from simulator.analysis.run import run_scenario
     from simulator.scenario.load import load_scenario
 
     loaded = load_scenario(scenario, overrides, seed)
-    folder = directory or Path("results") / loaded.scenario.name
-    result = run_scenario(loaded, engine, folder, plots=not no_plots, progress=True)
+    folder = directory or default_folder(loaded.scenario.name, overrides, seed)
+    result = run_scenario(loaded, engine, folder, plots=not no_plots, progress=True, replace=replace)
     _show(render(result))
 
 
@@ -198,14 +224,20 @@ def list_(kind: str) -> None:
     metavar="KIND",
 )
 @click.argument("name")
-def show(kind: str, name: str) -> None:
+@click.option(
+    "--yaml", "as_file", is_flag=True, help="Print the file itself, ready to copy (of models JSON, of traces CSV)."
+)
+def show(kind: str, name: str, as_file: bool) -> None:
     """Show one built-in thing in full.
 
     KIND is model, device, radio, trace, generator, samples, policy or scenario; NAME is one that `list` prints.
     """
-    from simulator.analysis.catalogue import show_view
+    from simulator.analysis.catalogue import file_text, show_view
 
-    _show(show_view(kind, name))
+    if as_file:
+        say(file_text(kind, name).removesuffix("\n"))
+    else:
+        _show(show_view(kind, name))
 
 
 @cli.command()
@@ -253,9 +285,22 @@ def sweep(
 @click.option("--objectives", default="latency,energy,accuracy", show_default=True, help="Two or three of them.")
 @click.option("--budget", type=click.IntRange(1), default=2000, show_default=True, help="Most points to compute.")
 @click.option("-o", "directory", type=Path, help="Folder of the front; results/<scenario>-front if left out.")
+@click.option(
+    "--for", "environments", multiple=True, metavar="PATH=VALUES", help="An axis that nature chooses, such as a rate."
+)
 @with_points
-def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budget: int, **options: Any) -> None:
-    """Find the Pareto front of latency, energy and accuracy over the axes and the policies."""
+def optimise(
+    scenario: str,
+    directory: Path | None,
+    over: tuple[str, ...],
+    environments: tuple[str, ...],
+    budget: int,
+    **options: Any,
+) -> None:
+    """Find the Pareto front of latency, energy and accuracy over what a person can choose.
+
+    That are the policies and the axes of --over. Axes of --for are given: each of their values has a front of its own.
+    """
     from simulator.analysis.front_report import render
     from simulator.analysis.optimise import optimise as find
     from simulator.analysis.pareto import read_objectives
@@ -266,7 +311,8 @@ def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budge
     objectives = read_objectives(options.pop("objectives"))
     loaded = load_scenario(scenario, options.pop("overrides"), options.pop("seed"))
     folder = directory or Path("results") / f"{loaded.scenario.name}-front"
-    found = find(Sweep(loaded, over, Options(**options, progress=True)), objectives, folder, budget)
+    sweep = Sweep(loaded, over, Options(**options, progress=True), environments)
+    found = find(sweep, objectives, folder, budget)
     _show(render(found))
     require_all(found.sweep)
 
@@ -274,13 +320,26 @@ def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budge
 @cli.command()
 @click.argument("directory", type=Path)
 @click.option("--format", "format_", type=click.Choice(["svg", "png", "pdf"]), default="svg", show_default=True)
-def plot(directory: Path, format_: str) -> None:
-    """Draw the figures of a finished run again, into DIRECTORY/figures."""
-    from simulator.analysis.plots import draw_all
-    from simulator.analysis.result import load_result
+@click.option("--size", callback=_size, metavar="WIDTHxHEIGHT", help="Of each figure, in inches: 3.5x2.4.")
+@click.option("--font", help="Name of an installed font, or serif, sans-serif, monospace.")
+@click.option("--font-size", type=float, metavar="POINTS", help="Of labels; smaller texts keep their proportion.")
+@click.option("--latex", "form", flag_value="latex", help="Draw nothing; print the table for LaTeX (booktabs).")
+@click.option("--csv", "form", flag_value="csv", help="Draw nothing; print the table as CSV, in SI units.")
+def plot(directory: Path, format_: str, form: str | None, **look: Any) -> None:
+    """Draw the figures of a run or a sweep again, and print the table of a sweep.
 
-    for drawn in draw_all(load_result(directory), directory / "figures", format_):
+    Figures of a run go to DIRECTORY/figures, those of a sweep, finished or not, to DIRECTORY/_figures.
+    """
+    from simulator.analysis.redraw import draw, sweep_report, table_of
+
+    if form is not None:
+        say(table_of(directory, form).removesuffix("\n"))
+        return
+    for drawn in draw(directory, format_, **look):
         say(one_line(str(drawn)))
+    report = sweep_report(directory)
+    if report is not None:
+        _show(report)
 
 
 @cli.group(cls=Verbs)

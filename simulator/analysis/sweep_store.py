@@ -9,18 +9,17 @@ ends in any way is continued by starting it again.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import BaseFileLock, FileLock, Timeout
 
 from simulator.analysis.csvtext import BOOLEAN_COLUMNS, INTEGER_COLUMNS, TEXT_COLUMNS
 from simulator.analysis.folder_kinds import require_kind
@@ -91,7 +90,7 @@ class SweepFolder:
                     staged.write_bytes(MANIFEST, manifest)
                 if not opened.enter_context(taken(self.folder)):
                     raise _in_use(self.folder)
-                opened.enter_context(_locked(self.folder))
+                opened.callback(_locked(self.folder).release)
                 staged.commit()
             _remove_leftovers(self.folder)
             self.finished = self._read_finished()
@@ -268,20 +267,17 @@ def _not_ours(folder: Path, reason: str) -> ResultError:
     return ResultError(Problem(f'"{folder}" is not a folder of this sweep: {reason}', hint))
 
 
-def _locked(folder: Path) -> IO[str]:
+def _locked(folder: Path) -> BaseFileLock:
     """Take the folder; the system gives it back when this process ends, in whatever way (workers do not hold it)."""
+    lock = FileLock(folder / LOCK)
     try:
         require_file_place(folder / LOCK, folder)
-        file = (folder / LOCK).open("a")
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.close()
-            raise _in_use(folder) from error
-        os.set_inheritable(file.fileno(), False)
-    except OSError as error:
-        raise unwritable(folder / LOCK, error) from error
-    return file
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise _in_use(folder) from error
+    except (OSError, NotImplementedError) as error:
+        raise unwritable(folder / LOCK, error if isinstance(error, OSError) else OSError(str(error))) from error
+    return lock
 
 
 def _in_use(folder: Path) -> ResultError:

@@ -7,7 +7,6 @@ still single operators. Writes through views (``y[:, :2] = ...``) are turned int
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.extract.eager import eager_macs
+from simulator.profiling.extract.environment import quiet
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, raised
 from simulator.profiling.extract.state import written_by
@@ -52,8 +52,7 @@ def capture(plan: Blueprint) -> Captured:
     ExtractionError
         If the module cannot be built or its graph depends on the values of the input.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what libraries say about their own deprecations is not the user's business
+    with quiet():
         module = _build(plan)
         mode = FakeTensorMode(allow_non_fake_inputs=True)
         with mode:
