@@ -7,7 +7,6 @@ starts again when it ends. In each state the rate is uniform below and above its
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -18,6 +17,7 @@ from pydantic import Field
 from simulator.errors import Problem, TraceError
 from simulator.links.base import LinkKind
 from simulator.links.generator import MarkovGenerator, load_markov
+from simulator.links.stalls import start, walk
 from simulator.physics.link import Channel
 from simulator.scenario.quantities import PositiveDuration
 from simulator.scenario.references import Reference
@@ -71,13 +71,12 @@ def generate(spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: f
     """
     count = max(2, math.ceil(duration_s / spec.step))
     generator = np.random.Generator(np.random.PCG64(seeds))
-    state = _drawn(np.array([entry.share for entry in spec.states]), generator.random())
+    position = start(spec, generator.random())
     rates = np.empty(0)
     while not rates.any():
         _refuse_too_long(spec, rates.size + count, duration_s)
-        path = _walk(spec, state, generator.random(count))
+        path, position = walk(spec, position, generator.random(count))
         rates = np.concatenate((rates, _rates(spec, path, generator.random(count))))
-        state = int(path[-1])
     edges = np.arange(rates.size + 1, dtype=np.float64) * spec.step
     return Channel(edges, rates)
 
@@ -86,22 +85,6 @@ def _refuse_too_long(spec: MarkovGenerator, steps: float, duration_s: float) -> 
     if steps > MAX_STEPS:
         what = f"{spec.name}: {duration_s:g} s at a step of {spec.step:g} s"
         raise TraceError(Problem(f"{what} are too many steps, or all of them an outage", "draw a shorter length"))
-
-
-def _drawn(weights: Floats, uniform: float) -> int:
-    cumulative = np.cumsum(weights) / weights.sum()
-    return min(int(np.searchsorted(cumulative, uniform, side="right")), weights.size - 1)
-
-
-def _walk(spec: MarkovGenerator, state: int, uniforms: Floats) -> NDArray[np.int64]:
-    """States of a chain that leaves ``state``, one for each uniform draw."""
-    rows = np.cumsum(np.array(spec.transitions), axis=1)
-    borders = [list(row[:-1] / row[-1]) for row in rows]
-    path = np.empty(uniforms.size, dtype=np.int64)
-    for k, uniform in enumerate(uniforms.tolist()):
-        state = bisect_right(borders[state], uniform)
-        path[k] = state
-    return path
 
 
 def _rates(spec: MarkovGenerator, path: NDArray[np.int64], uniforms: Floats) -> Floats:
