@@ -8,6 +8,7 @@ the first row, and the trace starts again when it ends.
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,8 @@ from simulator.units import SENSIBLE
 
 _COLUMNS = ("time_s", "rate_bps")
 _SHOWN = 5
+#: a trace that stays below this holds another unit: only LoRaWAN is as slow, and its airtime is no rate
+_SLOWEST_BPS = 1e3
 
 
 class TraceLink(LinkKind):
@@ -156,5 +159,14 @@ def _judge(times: list[float], rates: list[float], numbers: list[int], file: str
     if not problems and max(rates) == 0:
         problems.append(
             Problem("the link is dead for ever: every rate is 0", "at least one row needs a rate above 0", file=file)
+        )
+    elif not problems and max(rates) < _SLOWEST_BPS:
+        problems.append(
+            Problem(
+                f"the highest rate is {max(rates):g} bit/s, slower than any link that a trace describes",
+                "the column rate_bps is in bit/s; does it hold Mbit/s? "
+                f"Then: offload-sim trace import {shlex.quote(file)} --time time_s:s --rate rate_bps:Mbit/s",
+                file=file,
+            )
         )
     return problems

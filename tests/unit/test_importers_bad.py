@@ -72,7 +72,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path, m
     assert "is larger than 1 MiB" in refusal(path)
     path = hand.written(tmp_path, "1 2\n" * 300_000, packed=True)
     assert path.stat().st_size < 10_000
-    assert "is larger than 1 MiB" in refusal(path)
+    assert "holds more than 1 MiB once unpacked" in refusal(path)
 
 
 def test_a_missing_file_and_an_unknown_format(tmp_path: Path) -> None:
