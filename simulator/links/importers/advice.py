@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.links.importers.cells import Cells, is_number, plain, read_cells
+from simulator.links.importers.cells import Cells, is_number, read_cells
 from simulator.links.importers.named_columns import DATE
 from simulator.links.importers.source import Source
 
@@ -65,18 +65,16 @@ def commands(source: Source) -> list[str]:
 
 def columns(cells: Cells) -> tuple[int | None, list[int]]:
     """Place of the column that holds the time, and of those that may hold a rate, the likeliest first."""
-    sample = cells.rows[:_SAMPLE]
+    sampled = [cells.column(place, _SAMPLE) for place in range(cells.width)]
     numeric = [
-        place
-        for place in range(cells.width)
-        if any(len(row) > place and is_number(row[place], cells.separator) for row in sample)
+        place for place, column in enumerate(sampled) if any(is_number(cell, cells.separator) for cell in column)
     ]
-    dates = [place for place in range(cells.width) if len(sample[0]) > place and _is_date(sample[0][place])]
+    dates = [place for place, column in enumerate(sampled) if any(map(_is_date, column[:1]))]
     named = [place for place, name in enumerate(cells.header) if _TIME.search(name) and not _RATE.search(name)]
     times = [place for place in named if place in numeric or place in dates] or dates or numeric
     time = times[0] if times else None
     rest = [place for place in numeric if place != time]
-    likely = [place for place in rest if cells.header and _RATE.search(cells.header[place])]
+    likely = [place for place in rest if cells.header and _RATE.search(cells.names()[place])]
     return time, likely or ([] if cells.header and len(rest) > 1 else rest)
 
 
@@ -89,14 +87,14 @@ def several_rates(source: Source) -> list[str]:
     if time is None:
         return []
     if cells.header:
-        links = [place for place in rates if _GENERATION.search(cells.header[place])]
-        return [cells.header[place] for place in links] if len(links) > 1 else []
+        links = [place for place in rates if _GENERATION.search(cells.names()[place])]
+        return [cells.names()[place] for place in links] if len(links) > 1 else []
     return [cells.names()[place] for place in rates] if cells.width == 3 and len(rates) == 2 else []
 
 
 def time_unit(cells: Cells, place: int) -> str:
     """The likeliest unit of a column of times."""
-    if not is_number(cells.rows[0][place], cells.separator) and _is_date(cells.rows[0][place]):
+    if any(map(_is_date, cells.column(place, 1))):
         return DATE
     return _by_name(cells, place, _TIME_UNITS) or _by_size(cells, place, _EPOCHS)
 
@@ -107,13 +105,12 @@ def rate_unit(cells: Cells, place: int) -> str:
 
 
 def _by_name(cells: Cells, place: int, units: Sequence[tuple[re.Pattern[str], str]]) -> str:
-    name = cells.header[place] if cells.header else ""
+    name = cells.names()[place]
     return next((unit for pattern, unit in units if pattern.search(name)), "")
 
 
 def _by_size(cells: Cells, place: int, units: Sequence[tuple[float, str]]) -> str:
-    shown = [plain(row[place], cells.separator) for row in cells.rows[:_SAMPLE] if len(row) > place]
-    sizes = [abs(float(cell)) for cell in shown if is_number(cell, cells.separator)]
+    sizes = [abs(float(cell)) for cell in cells.column(place, _SAMPLE) if is_number(cell, cells.separator)]
     middle = float(np.median(sizes)) if sizes else 0.0
     return next(unit for least, unit in units if middle >= least)
 
@@ -123,4 +120,5 @@ def _is_date(cell: str) -> bool:
         datetime.datetime.fromisoformat(cell)
     except ValueError:
         return False
+    # 20240501 is a date too, but rather a number
     return not cell.isdigit()

@@ -43,12 +43,16 @@ class Cells:
 
     @property
     def width(self) -> int:
-        """Number of columns."""
-        return len(self.header) or max((len(row) for row in self.rows), default=0)
+        """Number of columns: cells of the longest row."""
+        return max(map(len, (self.header, *self.rows)))
 
     def names(self) -> list[str]:
         """What each column is called: its name, or its number from 1."""
-        return self.header or [str(number) for number in range(1, self.width + 1)]
+        return self.header + [str(number) for number in range(len(self.header) + 1, self.width + 1)]
+
+    def column(self, place: int, rows: int) -> list[str]:
+        """Cells of a column in the first rows, without rows that are too short, with a decimal point."""
+        return [plain(row[place], self.separator) for row in self.rows[:rows] if len(row) > place]
 
     def place(self, column: str) -> int | None:
         """Place of a column that is given by name or by number; None if there is none."""

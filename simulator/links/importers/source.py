@@ -62,7 +62,7 @@ class Source:
     @cached_property
     def head(self) -> list[str]:
         """The first lines that are not blank, without the white space around them."""
-        beginning = io.StringIO(self.text[:_HEAD_CHARACTERS])
+        beginning = io.StringIO(self.text.lstrip()[:_HEAD_CHARACTERS])
         return list(islice((line.strip() for line in beginning if line.strip()), _HEAD_LINES))
 
     @cached_property
@@ -144,6 +144,9 @@ def read_source(path: Path, window_s: float = 1.0) -> Source:
         raise TraceError(
             Problem(message, "traces are read from text files, plain or gzip", file=file, line=line, column=1)
         )
+    if not text.strip():
+        # white space that only text knows, like U+0085
+        raise TraceError(Problem("is empty", "a trace has at least one measured row", file=file))
     return Source(path, text, window_s)
 
 

@@ -59,6 +59,8 @@ def _read(source: Source) -> ImportedTrace:
             source.fail(f'"{line.strip()[:60]}" is not a time and a rate', "a row is: seconds, Mbit/s", number)
         cells.append(row.groups())
         lines.append(number)
+    if not cells:
+        source.fail("holds nothing but remarks", "a trace has at least one measured row")
     stamps = numbers([time for time, _ in cells], lines, source)
     rates = numbers([rate for _, rate in cells], lines, source)
     time_s, epoch = (source.time_s, "") if source.time_s is not None else _time_unit(stamps, lines, source)
