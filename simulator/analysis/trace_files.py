@@ -117,7 +117,7 @@ def _lora_hint(frames: Frames) -> str:
     """What to write for frames instead: the link that they describe, and where their losses go."""
     return (
         "the nominal bit rate of a data rate is no throughput: airtime, duty cycle and losses take most of it; "
-        f"the LoRa link that the frames describe:\n    uplink: {described_link(frames)}\n    "
+        f"the LoRa link that the frames describe, the band taken for EU868:\n    uplink: {described_link(frames)}\n    "
         "`offload-sim trace fit` gives their losses as a generator"
     )
 
