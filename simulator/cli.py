@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -347,72 +347,82 @@ def trace() -> None:
     """Read measured traces: what is in a file, as a trace for scenarios, as a generator."""
 
 
-_MEASUREMENT = click.argument("measurement", metavar="FILE")
+_MEASUREMENT = click.argument("reference", metavar="FILE")
 _FORMAT = click.option("--format", "format_", default="auto", show_default=True, help="Name of the format of FILE.")
 _WINDOW = click.option(
     "--window", default="1 s", show_default=True, help="Time over which logged packets (Mahimahi, nuttcp) are a rate."
 )
 
 
+_TOLD = (
+    click.option("--time", metavar="COLUMN:unit", help="Column of a table that holds the time, or its unit alone: ms."),
+    click.option("--rate", metavar="COLUMN:unit", help="Column that holds the rate, or its unit alone: kbit/s."),
+    click.option("--direction", type=click.Choice(["up", "down"]), help="What the file does not say."),
+)
+
+
+def _reads_a_measurement(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the argument and the options by which a measurement is read."""
+    for option in reversed((_MEASUREMENT, _FORMAT, _WINDOW, *_TOLD)):
+        verb = option(verb)
+    return verb
+
+
 @trace.command()
-@_MEASUREMENT
-@_FORMAT
-@_WINDOW
+@_reads_a_measurement
 @click.option("-o", "file", type=Path, help="Also draw the trace, as .svg, .png or .pdf; - for SVG on standard output.")
-def info(measurement: str, format_: str, window: str, file: Path | None) -> None:
+def info(file: Path | None, **reading: Any) -> None:
     """Print direction, duration, step, mean, percentiles and outages of a measurement, with a sketch of it."""
     from simulator.analysis.trace_files import read_measurement, write_figure
     from simulator.analysis.trace_info import info_text
 
-    read = read_measurement(measurement, format_, window)
+    read = read_measurement(**reading)
     if file is not None:
         write_figure(read, file)
     _tell([info_text(read)], [] if file is None else [file])
 
 
 @trace.command("import")
-@_MEASUREMENT
-@_FORMAT
-@_WINDOW
+@_reads_a_measurement
 @click.option("-o", "file", type=Path, help="CSV to write; <FILE>.trace.csv in the working directory if left out.")
-def import_(measurement: str, format_: str, window: str, file: Path | None) -> None:
-    """Turn a measurement into a trace for scenarios (CSV: time_s,rate_bps), and say what was dropped and why."""
+def import_(file: Path | None, **reading: Any) -> None:
+    """Turn a measurement into a trace for scenarios (CSV: time_s,rate_bps), and say what was dropped and why.
+
+    Any table is read by its columns, named as in its header or by number: --time 1:ms --rate "Throughput:kbit/s".
+    A row's rate holds until the next row.
+    """
     from simulator.analysis.trace_files import read_measurement, write_trace
     from simulator.analysis.trace_info import report_lines
 
-    read = read_measurement(measurement, format_, window)
+    read = read_measurement(**reading)
     target = write_trace(read, file)
     head = one_line(f"{read.file}: {read.format}, {read.direction}")
     _tell([head, *report_lines(read)], [target])
 
 
 @trace.command()
-@_MEASUREMENT
-@_FORMAT
-@_WINDOW
+@_reads_a_measurement
 @click.option("-o", "file", type=Path, help="YAML to write, a figure (.svg) beside it; <FILE>.yaml if left out.")
-def fit(measurement: str, format_: str, window: str, file: Path | None) -> None:
+def fit(file: Path | None, **reading: Any) -> None:
     """Fit a generator: a Markov-modulated rate, or Gilbert-Elliott losses to packet logs and pings."""
     from simulator.analysis.trace_files import read_measurement, write_fit
     from simulator.analysis.trace_fit import fit_text, fit_trace
 
-    fitted = fit_trace(read_measurement(measurement, format_, window))
+    fitted = fit_trace(read_measurement(**reading))
     written = write_fit(fitted, file)
     _tell([fit_text(fitted)], written)
 
 
 @trace.command()
-@_MEASUREMENT
+@_reads_a_measurement
 @click.option("--below", required=True, metavar="RATE", help='Rate below which the link is blocked: "5 Mbit/s".')
-@_FORMAT
-@_WINDOW
-def blockage(measurement: str, below: str, format_: str, window: str) -> None:
+def blockage(below: str, **reading: Any) -> None:
     """Print the link of two states, clear and blocked, that a measurement suggests; scenarios take it as a channel."""
     from simulator.analysis.trace_files import read_measurement
     from simulator.analysis.trace_fit import blockage_text
     from simulator.units import parse
 
-    say(blockage_text(read_measurement(measurement, format_, window), parse(below, "bit rate")))
+    say(blockage_text(read_measurement(**reading), parse(below, "bit rate")))
 
 
 def main() -> None:

@@ -15,7 +15,9 @@ from simulator.analysis.staging import write_files
 from simulator.errors import Problem, TraceError, UnitError, did_you_mean
 from simulator.links.generator import GilbertElliottGenerator, MarkovGenerator
 from simulator.links.importers import import_trace
-from simulator.links.importers.model import Frames, ImportedTrace, RateSeries, RoundTrips
+from simulator.links.importers.model import Direction, Frames, ImportedTrace, RoundTrips
+from simulator.links.importers.named_columns import Told, read_column
+from simulator.links.lora_described import described_link
 from simulator.outputs import STANDARD_OUTPUT
 from simulator.printable import one_line
 from simulator.units import human, parse
@@ -23,13 +25,17 @@ from simulator.units import human, parse
 if TYPE_CHECKING:
     from simulator.analysis.trace_fit import Fit
 
-_NOMINAL = (
-    "caution: the nominal bit rate of each frame's data rate, not throughput, "
-    "of which airtime, duty cycle and losses take most"
-)
+_DIRECTIONS: dict[str, Direction] = {"up": "uplink", "down": "downlink"}
 
 
-def read_measurement(reference: str, format_: str, window: str) -> ImportedTrace:
+def read_measurement(
+    reference: str,
+    format_: str,
+    window: str,
+    time: str | None = None,
+    rate: str | None = None,
+    direction: str | None = None,
+) -> ImportedTrace:
     """A measurement as the command line names it.
 
     Parameters
@@ -40,6 +46,10 @@ def read_measurement(reference: str, format_: str, window: str) -> ImportedTrace
         Name of its format, or ``auto``.
     window : str
         Width of the bins in which packets become rates, with its unit.
+    time, rate : str or None
+        Column and unit of a table, ``COLUMN:unit``, or a unit alone.
+    direction : str or None
+        ``up`` or ``down``, if the user says.
 
     Raises
     ------
@@ -49,8 +59,13 @@ def read_measurement(reference: str, format_: str, window: str) -> ImportedTrace
     window_s = parse(window, "time")
     if window_s <= 0:
         raise UnitError(Problem(f'window "{window}" must be more than zero', 'write a time like "100 ms"'))
+    told = Told(
+        None if time is None else read_column("time", time),
+        None if rate is None else read_column("rate", rate),
+        _DIRECTIONS[direction] if direction else "unknown",
+    )
     path = Path(reference)
-    return import_trace(path if path.is_file() else _find(reference), format_, window_s)
+    return import_trace(path if path.is_file() else _find(reference), format_, window_s, told)
 
 
 def _find(reference: str) -> Path:
@@ -65,7 +80,7 @@ def write_trace(trace: ImportedTrace, file: Path | None) -> Path:
     Parameters
     ----------
     trace : ImportedTrace
-        Rates, or frames, whose nominal bit rate is written with a caution.
+        Of rates.
     file : Path or None
         None stands for the name of the measurement with the suffix ``.trace.csv``, in the working directory.
 
@@ -77,7 +92,7 @@ def write_trace(trace: ImportedTrace, file: Path | None) -> Path:
     Raises
     ------
     TraceError
-        For round-trip times, which are no rates, and for the measurement itself as the target.
+        For round-trip times and LoRaWAN frames, which are no rates, and for the measurement itself as the target.
     ResultError
         If the file cannot be written.
     """
@@ -86,19 +101,27 @@ def write_trace(trace: ImportedTrace, file: Path | None) -> Path:
         median = human(float(sorted(content.rtt_s)[content.rtt_s.size // 2]) / 2, "time")
         hint = f"`offload-sim trace info` shows them; half their median is link.propagation: {median}"
         raise TraceError(Problem("holds round-trip times, not rates", hint, file=trace.file))
+    if isinstance(content, Frames):
+        raise TraceError(Problem("holds LoRaWAN frames, not rates", _lora_hint(content), file=trace.file))
     target = file or Path(f"{Path(trace.file).stem}.trace.csv")
     refuse_source(trace.file, target)
-    series = content if isinstance(content, RateSeries) else content.rates()
-    channel = series.channel()
+    channel = content.channel()
     rows = [
         f"{round(time, 6)!r},{round(rate, 3)!r}"
         for time, rate in zip(channel.edges_s[:-1].tolist(), channel.rates_bps.tolist(), strict=True)
     ]
     lines = [f"# {line}" for line in _origin(trace)]
-    if isinstance(content, Frames):
-        lines.append(f"# {_NOMINAL}")
     write_files({target: "\n".join([*lines, "time_s,rate_bps", *rows, ""]).encode()})
     return target
+
+
+def _lora_hint(frames: Frames) -> str:
+    """What to write for frames instead: the link that they describe, and where their losses go."""
+    return (
+        "the nominal bit rate of a data rate is no throughput: airtime, duty cycle and losses take most of it; "
+        f"the LoRa link that the frames describe, the band taken for EU868:\n    uplink: {described_link(frames)}\n    "
+        "`offload-sim trace fit` gives their losses as a generator"
+    )
 
 
 def _origin(trace: ImportedTrace) -> list[str]:
@@ -200,5 +223,5 @@ def generator_yaml(generator: MarkovGenerator | GilbertElliottGenerator) -> byte
     yaml.default_flow_style = None
     yaml.width = 4096
     stream = io.BytesIO()
-    yaml.dump(generator.model_dump(mode="json"), stream)
+    yaml.dump(generator.model_dump(mode="json", exclude_none=True), stream)
     return stream.getvalue()
