@@ -4,14 +4,21 @@ VENV := .venv
 CORE := .venv-core
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench growth profiles calibrate readme clean
+.PHONY: demo test quick lint bench growth profiles calibrate readme clean
 
 demo: $(CORE)/.installed
 	$(CORE)/bin/offload-sim run quickstart
 
 test: $(VENV)/.installed lint
 	$(BIN)/pytest -n 2 --dist loadfile
-	$(BIN)/pytest -n 2 --dist loadfile --engine fast -m "not torch"
+	$(BIN)/pytest -n 2 --dist loadfile --engine fast -m "not torch and not engine_free"
+
+quick: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/pytest -n 2 --dist loadfile -q -m "not slow and not torch" tests/unit/test_physics_*.py tests/unit/test_scenario_load.py \
+		tests/unit/test_workload.py tests/unit/test_statistics.py tests/unit/test_metrics.py tests/unit/test_report.py \
+		tests/unit/test_candidates.py tests/unit/test_partition.py tests/unit/test_devices_card.py tests/unit/test_profile_model.py \
+		tests/unit/test_comparability.py tests/oracles/test_timelines.py tests/cli/test_broken.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

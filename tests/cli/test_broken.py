@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from simulator.cli import cli
 
+pytestmark = pytest.mark.engine_free
+
 FOLDER = Path(__file__).parent / "broken"
 FILES = sorted(FOLDER.glob("*.yaml"), key=lambda file: file.stem)
 

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from worlds import card, chain, scenario
+
+pytestmark = pytest.mark.engine_free
 
 
 def test_every_prefix_of_the_steps_can_be_continued(tmp_path: Path) -> None:

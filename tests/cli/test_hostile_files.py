@@ -24,6 +24,8 @@ from simulator import paths
 from simulator.analysis.result import load_result
 from simulator.cli import cli
 
+pytestmark = pytest.mark.engine_free
+
 TIMES = int(os.environ.get("HOSTILE_CASES", "1"))
 #: what may not reach a terminal: controls but tab and line feed, marks that reorder text, halves of characters
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

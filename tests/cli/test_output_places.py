@@ -17,6 +17,8 @@ from worlds import card, chain, scenario
 
 from simulator.cli import cli
 
+pytestmark = pytest.mark.engine_free
+
 
 def call(*arguments: str) -> Result:
     return CliRunner().invoke(cli, list(arguments))

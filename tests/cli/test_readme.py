@@ -25,6 +25,8 @@ from simulator.profiling.model import load_profile
 from simulator.scenario.load import load_scenario
 from simulator.scenario.locate import read
 
+pytestmark = pytest.mark.engine_free
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 SCENARIO = re.search(r"```yaml\n(.*?)```", TEXT, re.DOTALL)

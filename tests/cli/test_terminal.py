@@ -18,6 +18,8 @@ from simulator.cli import cli
 from simulator.errors import Problem
 from simulator.printable import one_line, printable
 
+pytestmark = pytest.mark.engine_free
+
 ESCAPE = "\x1b[31m"
 
 

@@ -15,6 +15,8 @@ from simulator.links.generator import load_gilbert_elliott, load_markov
 from simulator.links.trace import read_trace
 from simulator.scenario.load import load_scenario
 
+pytestmark = pytest.mark.engine_free
+
 LONG = "".join(f"{k} {5 + k % 7}\n" for k in range(1, 301))
 
 

@@ -19,6 +19,8 @@ from simulator.links.importers.model import RateSeries
 from simulator.links.lone_transfers import transfer_statistics
 from simulator.links.markov import generate
 
+pytestmark = pytest.mark.engine_free
+
 SHARED = Path(os.environ.get("OFFLOAD_SIM_SHARED", Path(__file__).parents[3] / "shared"))
 INDEX = SHARED / "traces" / "index.csv"
 BITS = 45e3 * 8

@@ -19,6 +19,8 @@ import simulator
 from simulator.analysis.run import prepare
 from simulator.scenario.load import load_scenario
 
+pytestmark = pytest.mark.engine_free
+
 REPLICATIONS, REQUESTS, GAP_S = 60, 40, 1e5
 RADIO = {"promotion": ("300 ms", "1.5 W"), "tail": [("2 s", "1.1 W"), ("4 s", "0.7 W", "50 ms", "0.9 W")]}
 STOPS = {"clear": "4 Mbit/s", "blocked": "0 bit/s", "mean_clear": "8 s", "mean_blocked": "500 ms"}

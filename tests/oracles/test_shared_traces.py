@@ -21,6 +21,8 @@ from simulator.links.importers import import_trace
 from simulator.links.importers.model import Frames, ImportedTrace, RateSeries
 from simulator.links.trace import read_trace
 
+pytestmark = pytest.mark.engine_free
+
 SHARED = Path(os.environ.get("OFFLOAD_SIM_SHARED", Path(__file__).parents[3] / "shared"))
 INDEX = SHARED / "traces" / "index.csv"
 TOLERANCE = 0.01

@@ -28,6 +28,8 @@ from simulator.analysis.statistics import (
     make_blocks,
 )
 
+pytestmark = pytest.mark.engine_free
+
 RUNS = 1000
 
 

@@ -30,6 +30,8 @@ from simulator.errors import CardError
 from simulator.profiling.model import load_profile
 from simulator.units import human, parse
 
+pytestmark = pytest.mark.engine_free
+
 ROWS = [row for row in read_latencies() if not row.excluded]
 PROFILES = {name: load_profile(name) for name in sorted({row.model for row in ROWS})}
 WORKS = {name: work_of(profile) for name, profile in PROFILES.items()}

@@ -14,6 +14,8 @@ from simulator.errors import CardError, NotFoundError
 from simulator.profiling.liveness import MemoryNeeds
 from simulator.profiling.model import ModelProfile, load_profile
 
+pytestmark = pytest.mark.engine_free
+
 GOOD = """\
 name: mine
 title: "A card by hand"

@@ -11,6 +11,8 @@ from layers_by_hand import layer, profile
 from simulator.devices.measured import MeasuredCompute
 from simulator.errors import CardError
 
+pytestmark = pytest.mark.engine_free
+
 NET = profile(
     layer("stem.conv", "conv", 300),
     layer("stem.bn", "norm", inputs=(0,), fused_into=0),

@@ -13,6 +13,8 @@ from layers_by_hand import layer, profile
 
 from simulator.devices.card import Card
 
+pytestmark = pytest.mark.engine_free
+
 
 def sourced(value: Any) -> dict[str, Any]:
     """A number with an origin."""

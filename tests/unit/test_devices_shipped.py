@@ -16,6 +16,8 @@ from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import load_radio
 from simulator.profiling.model import load_profile
 
+pytestmark = pytest.mark.engine_free
+
 CARDS = paths.names("device")
 RADIOS = paths.names("radio")
 FILES = [paths.find("device", name) for name in CARDS] + [paths.find("radio", name) for name in RADIOS]

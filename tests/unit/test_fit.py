@@ -20,6 +20,8 @@ from simulator.links.importers.model import RateSeries
 from simulator.links.importers.rows import laid_end_to_end, regular
 from simulator.links.markov import MarkovLink, generate
 
+pytestmark = pytest.mark.engine_free
+
 ORIGIN = Origin("made", "made for a test", "this file", "none")
 
 

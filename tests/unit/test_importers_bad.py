@@ -13,6 +13,8 @@ from unit import measurements_by_hand as hand
 from simulator.errors import NotFoundError, TraceError
 from simulator.links.importers import FORMATS, import_trace, source
 
+pytestmark = pytest.mark.engine_free
+
 
 def refusal(path: Path, format_: str = "auto") -> str:
     """The message with which a file is refused."""

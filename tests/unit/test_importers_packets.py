@@ -11,6 +11,8 @@ from unit import measurements_by_hand as hand
 from simulator.links.importers import import_trace
 from simulator.links.importers.model import Frames, ImportedTrace, RoundTrips
 
+pytestmark = pytest.mark.engine_free
+
 
 def frames_of(folder: Path, content: str) -> tuple[ImportedTrace, Frames]:
     """A packet log imported, and its frames."""

@@ -11,6 +11,8 @@ from unit import measurements_by_hand as hand
 from simulator.links.importers import FORMATS, import_trace
 from simulator.links.importers.model import ImportedTrace, RateSeries
 
+pytestmark = pytest.mark.engine_free
+
 
 def read(folder: Path, content: str, name: str = "measurement", **options: object) -> tuple[ImportedTrace, RateSeries]:
     """A file imported, and its rates."""

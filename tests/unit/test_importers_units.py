@@ -16,6 +16,8 @@ from simulator.links.importers.model import Frames, ImportedTrace, RateSeries
 from simulator.links.importers.named_columns import Told, read_column
 from simulator.links.trace import read_trace
 
+pytestmark = pytest.mark.engine_free
+
 
 def told(time: str | None = None, rate: str | None = None) -> Told:
     """What options say."""

@@ -19,6 +19,8 @@ from simulator.profiling.liveness import MemoryNeeds, execution_order
 from simulator.profiling.model import INPUT, Layer, ModelProfile, load_profile
 from simulator.profiling.partition import find_cut, is_alias
 
+pytestmark = pytest.mark.engine_free
+
 INT8, FLOAT16, FLOAT32 = 1, 2, 4
 
 

@@ -13,6 +13,8 @@ from simulator.physics import two_states
 from simulator.physics.link import Channel, transfer_s
 from simulator.physics.markov_rate import MarkovRate
 
+pytestmark = pytest.mark.engine_free
+
 
 @st.composite
 def recordings(draw: st.DrawFn) -> Channel:

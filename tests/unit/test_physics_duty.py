@@ -16,6 +16,8 @@ from numba.extending import register_jitable
 from simulator.physics import duty
 from simulator.physics.duty import HOUR_S, earliest_start_s, off_time_s
 
+pytestmark = pytest.mark.engine_free
+
 #: instants of the twin are multiples of this; exact in binary
 STEP_S = 1 / 16
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from simulator.physics.link import Channel, bits_sent, segment_at, segment_reaching, transfer_s
 
+pytestmark = pytest.mark.engine_free
+
 
 def walked_transfer_s(start_s: float, bits: float, channel: Channel) -> Fraction:
     """The same duration in exact rationals: take each segment in turn until the bits are gone."""

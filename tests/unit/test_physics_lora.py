@@ -30,6 +30,8 @@ from simulator.physics.lora import (
     uplink_airtime_s,
 )
 
+pytestmark = pytest.mark.engine_free
+
 #: SX1301 at 125 kHz, SF12 to SF7
 SENSITIVITY_DBM = (-142.5, -140.0, -137.5, -135.0, -132.5, -130.0)
 

@@ -11,6 +11,8 @@ from simulator.physics.decide import best, energy_j, latency_s
 from simulator.physics.exits import exit_taken
 from simulator.physics.power import overlap_s
 
+pytestmark = pytest.mark.engine_free
+
 ticks = st.lists(st.integers(0, 60), min_size=0, max_size=12, unique=True)
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from simulator.physics.rrc import stage_after, tail_j, wake_s
 
+pytestmark = pytest.mark.engine_free
+
 stages = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 20)), max_size=4)
 
 

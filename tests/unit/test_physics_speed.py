@@ -11,6 +11,8 @@ from simulator.links.generator import load_markov
 from simulator.links.markov import generate
 from simulator.physics import link
 
+pytestmark = pytest.mark.engine_free
+
 
 @pytest.mark.slow
 def test_a_million_transfers_over_ten_minutes() -> None:

@@ -26,6 +26,8 @@ from simulator.analysis.plots_canvas import Look
 from simulator.analysis.result import Result, build_result
 from simulator.errors import ResultError
 
+pytestmark = pytest.mark.engine_free
+
 FOUR = {"local": 1.3, "edge": 0.4, "split": 0.33, "early_exit": 0.28}
 #: names of the longest kind, alike at both ends of their first half
 LONG = {f"early exit with thresholds and cut number {k} (0.{k}, 0.25)": 0.1 * (k + 1) for k in range(8)}

@@ -24,6 +24,8 @@ from simulator.analysis.sweep_data import SweepData, load_sweep
 from simulator.cli import WRONG, cli
 from simulator.errors import ResultError
 
+pytestmark = pytest.mark.engine_free
+
 RATES = "0.5:8 Mbit/s:5:log"
 
 

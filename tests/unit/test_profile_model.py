@@ -14,6 +14,8 @@ from simulator import paths
 from simulator.errors import NotFoundError, ProfileError
 from simulator.profiling.model import INPUT, Exit, ModelProfile, load_profile
 
+pytestmark = pytest.mark.engine_free
+
 
 def _damaged(tmp_path: Path, change) -> ProfileError:
     document = json.loads(residual_block().text)

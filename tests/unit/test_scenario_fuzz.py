@@ -15,6 +15,8 @@ from simulator.scenario.load import load_scenario
 from simulator.scenario.locate import read
 from simulator.scenario.override import override
 
+pytestmark = pytest.mark.engine_free
+
 DOCUMENT: dict[str, Any] = {
     "name": "fuzz",
     "description": "text",

@@ -21,6 +21,8 @@ from simulator.links.markov import generate
 from simulator.links.stalls import Position, start, walk
 from simulator.physics.link import Channel, transfer_s
 
+pytestmark = pytest.mark.engine_free
+
 ORIGIN = Origin("made", "made for a test", "this file", "none")
 #: 40 steps of rate, 3 of none, 40 of rate, 30 of none, over and over
 RATES = np.concatenate([np.full(40, 5e6), np.zeros(3), np.full(40, 8e6), np.zeros(30)] * 6)
