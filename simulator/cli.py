@@ -138,17 +138,18 @@ def explain(scenario: str, overrides: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("source")
 @click.option("--input", "shape", callback=_shape, metavar="1,3,224,224", help="If the source does not know its input.")
+@click.option("--exits", default="", metavar="NAME,...", help="Outputs of an ONNX file that are early exits.")
 @click.option("-o", "file", type=Path, help="File to write; <name>.json if left out.")
-def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> None:
-    """Extract the layer graph of a PyTorch model into a profile.
+def profile(source: str, shape: tuple[int, ...] | None, exits: str, file: Path | None) -> None:
+    """Extract the layer graph of a model into a profile.
 
     SOURCE is torchvision:NAME, timm:NAME, hf:NAME, or package.module:factory for a function of your own that returns
-    a module. Needs the extra "profiling".
+    a module (needs the extra "profiling"), or FILE.onnx (needs the extra "onnx").
     """
     from simulator.analysis.catalogue import model_view
-    from simulator.profiling.extract import extract
+    from simulator.profiling.source import profile_of
 
-    extracted = extract(source, shape)
+    extracted = profile_of(source, shape, tuple(name.strip() for name in exits.split(",") if name.strip()))
     target = file or Path(f"{extracted.name}.json")
     extracted.save(target)
     _show(model_view(extracted))

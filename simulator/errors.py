@@ -87,7 +87,7 @@ class TraceError(OffloadSimError):
 
 
 class ExtractionError(OffloadSimError):
-    """A PyTorch model that cannot be built or captured."""
+    """A model that cannot be built, captured or read."""
 
 
 class ResultError(OffloadSimError):
