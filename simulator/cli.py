@@ -156,6 +156,26 @@ def profile(source: str, shape: tuple[int, ...] | None, exits: str, file: Path |
     click.echo(f"written to {target}")
 
 
+@cli.command()
+@click.argument("profile")
+@click.option("--at", required=True, metavar="CUT", help="Name of a cut, or of the module after which to cut.")
+@click.option("--model", "file", required=True, type=Path, metavar="FILE.onnx", help="The model of the profile.")
+@click.option("-o", "folder", required=True, type=Path, help="Folder for head.onnx and tail.onnx.")
+def cut(profile: str, at: str, file: Path, folder: Path) -> None:
+    """Write the two halves of an ONNX file: what runs before a cut, and what runs behind it.
+
+    PROFILE is a built-in profile or a JSON file, made from the file itself or from the module that it was exported
+    from. The outputs of head.onnx are the inputs of tail.onnx. Needs the extra "onnx".
+    """
+    from simulator.profiling.model import load_profile
+    from simulator.profiling.onnx.halves import write_halves
+
+    halves = write_halves(load_profile(profile), at, file, folder)
+    for name, shape, size in halves.crossing:
+        click.echo(f"{name} crosses: {'x'.join(str(extent) for extent in shape)}, {size} bytes")
+    click.echo(f"written to {halves.head} and {halves.tail}")
+
+
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 def list_(kind: str) -> None:

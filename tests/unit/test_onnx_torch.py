@@ -22,26 +22,47 @@ pytestmark = pytest.mark.torch
 IDLE = ("dropout", "contiguous")
 
 
-def exported(path, name: str, newer: bool):
-    """A torchvision classifier with weights of its own, its batch norms kept by the older exporter."""
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Files of torchvision's classifiers, each exported once."""
+    folder, files = tmp_path_factory.mktemp("exported"), {}
+
+    def file(name: str, newer: bool = False):
+        if (name, newer) not in files:
+            files[name, newer] = export(folder / f"{name}_{newer}.onnx", name, newer)
+        return files[name, newer]
+
+    return file
+
+
+def export(path, name: str, newer: bool):
+    """A torchvision classifier with random weights, its batch norms kept by the older exporter."""
     declarations = prepare()
     from torchvision import models
 
     arguments = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
     module = models.get_model(name, weights=None, **arguments).eval()
-    with torch.no_grad():
-        for number, parameter in enumerate(module.parameters()):
-            parameter.fill_(0.01 + number * 1e-4)  # equal tensors would be stored once
+    draw_weights(module)
     shape = load_profile(name).input_shape
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if newer:
-            torch.onnx.export(module, (torch.zeros(shape),), path, dynamo=True, external_data=False, verbose=False)
+            torch.onnx.export(
+                module, (torch.zeros(shape),), path, input_names=["x"], dynamo=True, verbose=False, external_data=False
+            )
         else:
             kept = torch.onnx.TrainingMode.PRESERVE
-            torch.onnx.export(module, (torch.zeros(shape),), path, dynamo=False, training=kept)
+            torch.onnx.export(module, (torch.zeros(shape),), path, input_names=["x"], dynamo=False, training=kept)
     del declarations
     return path
+
+
+def draw_weights(module) -> None:
+    """No two tensors alike: exporters store equal ones once."""
+    draw = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.uniform_(-0.1, 0.1, generator=draw)
 
 
 def splits(profile: ModelProfile) -> list[tuple[int, int]]:
@@ -56,9 +77,9 @@ def splits(profile: ModelProfile) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "densenet121", "shufflenet_v2_x0_5", "googlenet"])
-def test_a_classifier_exported_by_name(tmp_path, name):
+def test_a_classifier_exported_by_name(exported, name):
     """MACs, parameters, names, bytes at cuts and number of cuts are those of the module's profile."""
-    wanted, found = load_profile(name), read_onnx(str(exported(tmp_path / "m.onnx", name, newer=False)))
+    wanted, found = load_profile(name), read_onnx(str(exported(name)))
     layers = [layer for layer in wanted.graph if not any(idle in layer.op for idle in IDLE)]
     assert (found.macs, found.params, found.complete) == (wanted.macs, wanted.params, True)
     assert splits(found) == splits(wanted)
@@ -69,9 +90,9 @@ def test_a_classifier_exported_by_name(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "efficientnet_b0"])
-def test_a_classifier_whose_batch_norms_were_folded(tmp_path, name):
+def test_a_classifier_whose_batch_norms_were_folded(exported, name):
     """The newer exporter folds them: one parameter per channel fewer, everything else is the same."""
-    wanted, found = load_profile(name), read_onnx(str(exported(tmp_path / "m.onnx", name, newer=True)))
+    wanted, found = load_profile(name), read_onnx(str(exported(name, newer=True)))
     folded = sum(layer.params for layer in wanted.graph if "batch_norm" in layer.op)
     assert (found.macs, found.params, found.complete) == (wanted.macs, wanted.params - folded // 2, True)
     assert splits(found) == splits(wanted)
@@ -97,9 +118,7 @@ def test_attention_is_found_again(tmp_path, newer):
     """Both exporters write attention as many operators; it is one layer again."""
     wanted = extract("test_onnx_torch:small_transformer")
     module = small_transformer().eval()
-    with torch.no_grad():
-        for number, parameter in enumerate(module.parameters()):
-            parameter.fill_(0.01 + number * 1e-4)
+    draw_weights(module)
     path = tmp_path / "m.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -108,3 +127,15 @@ def test_attention_is_found_again(tmp_path, newer):
     assert (found.macs, found.params, found.complete) == (wanted.macs, wanted.params, True)
     assert splits(found) == splits(wanted)
     assert [layer.macs for layer in found.graph if layer.kind == "attention"] == [2 * 10 * 10 * 64] * 2
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "densenet121", "shufflenet_v2_x0_5"])
+def test_halves_of_a_classifier_at_cuts_of_its_torch_profile(exported, tmp_path, name):
+    """A profile of the module cuts the file that was exported from it; the halves compute what the whole does."""
+    pytest.importorskip("onnxruntime")
+    from test_onnx_halves import check_cut
+
+    profile, source = load_profile(name), exported(name)
+    inner = [cut.name for cut in profile.cut_points if cut.macs_before and cut.macs_after]
+    for place in (1, len(inner) // 2, len(inner) - 1):
+        check_cut(profile, inner[place], source, tmp_path / str(place))

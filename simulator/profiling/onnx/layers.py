@@ -44,8 +44,8 @@ class Layers:
     ----------
     graph : list of Layer
         In topological order.
-    made : list of str
-        For every layer the tensor that it makes.
+    made : list of tuple of str
+        For every layer the tensors that it makes and somebody reads.
     outputs : list of (int, int)
         For every output of the file the layer that makes it and its bytes.
     foldable : set of int
@@ -55,7 +55,7 @@ class Layers:
     """
 
     graph: list[Layer] = field(default_factory=list)
-    made: list[str] = field(default_factory=list)
+    made: list[tuple[str, ...]] = field(default_factory=list)
     outputs: list[tuple[int, int]] = field(default_factory=list)
     foldable: set[int] = field(default_factory=set)
     uncounted: list[str] = field(default_factory=list)
@@ -81,6 +81,7 @@ class _Reader:
         self._found = Layers()
         self._places: list[tuple[str, str]] = []
         self._statistics: set[str] = set()
+        self._read_names = {*graph.outputs, *(name for node in graph.model.graph.node for name in node.input)}
 
     def read(self) -> Layers:
         stored = self._file.model.graph.initializer
@@ -94,7 +95,7 @@ class _Reader:
             raise ExtractionError(Problem(f"{self._file.path} computes nothing from its input"))
         for name in outputs:
             if self._index[name] != INPUT:
-                found.outputs.append((self._index[name], self._file.tensors[found.made[self._index[name]]].size_bytes))
+                found.outputs.append((self._index[name], self._file.tensors[name].size_bytes))
         found.uncounted = sorted(set(found.uncounted))
         found.graph = [replace(layer, name=name) for layer, name in zip(found.graph, self._names(), strict=True)]
         return found
@@ -157,7 +158,7 @@ class _Reader:
         if self._scales_channels(unit, constants, results[0]):
             self._found.foldable.add(place)
         self._places.append(place_of(unit, self._weight(unit)))
-        self._found.made.append(outputs[0])
+        self._found.made.append(tuple(needed))
         self._found.graph.append(
             Layer(
                 name=outputs[0],
@@ -175,7 +176,7 @@ class _Reader:
         )
 
     def _is_read(self, name: str) -> bool:
-        return name in self._file.outputs or any(name in node.input for node in self._file.model.graph.node)
+        return name in self._read_names
 
     def _size(self, index: int) -> int:
         if index == INPUT:

@@ -28,9 +28,10 @@ _CHANCE = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLi
 
 @dataclass(frozen=True)
 class Tensor:
-    """Shape, bytes of one element, and whether the elements are floating-point numbers."""
+    """Shape, element type as ONNX numbers it, bytes of one element, and whether it is a floating-point number."""
 
     shape: tuple[int, ...]
+    element_type: int
     element_bytes: int
     floating: bool
 
@@ -317,11 +318,12 @@ def _evaluate(node: Any, tensors: Mapping[str, Tensor], values: Mapping[str, Any
 def _tensors(model: Any) -> Iterator[tuple[str, Tensor]]:
     graph = model.graph
     for tensor in graph.initializer:
-        yield tensor.name, Tensor(tuple(tensor.dims), *_element(tensor.data_type))
+        yield tensor.name, Tensor(tuple(tensor.dims), tensor.data_type, *_element(tensor.data_type))
     for value in (*graph.input, *graph.value_info, *graph.output):
         if _static(value):
             kind = value.type.tensor_type
-            yield value.name, Tensor(tuple(extent.dim_value for extent in kind.shape.dim), *_element(kind.elem_type))
+            shape = tuple(extent.dim_value for extent in kind.shape.dim)
+            yield value.name, Tensor(shape, kind.elem_type, *_element(kind.elem_type))
 
 
 def _element(kind: int) -> tuple[int, bool]:
