@@ -254,3 +254,13 @@ def test_the_command_says_what_crosses_and_what_does_not_fit(tmp_path):
     assert done.exit_code == 0, done.output
     assert "crosses: 1x8x8x8, 2048 bytes" in done.output
     assert sorted(path.name for path in (tmp_path / "halves").iterdir()) == ["head.onnx", "tail.onnx"]
+
+
+def test_a_view_of_the_input_leaves_nothing_to_the_head(tmp_path):
+    """A reshape in front is done by who reads it; the input itself is what is sent."""
+    nodes = [node("Flatten", ["x"], ["f"]), node("MatMul", ["f", "w"], ["m"]), node("Softmax", ["m"], ["y"])]
+    source = written(tmp_path / "m.onnx", nodes, weights(w=(48, 5)), [1, 3, 4, 4])
+    profile = read_onnx(str(source))
+    with pytest.raises(ExtractionError, match='cut "f" leaves one side empty'):
+        write_halves(profile, "f", source, tmp_path / "halves")
+    check_cut(profile, "m", source, tmp_path / "halves")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("onnx")
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 from onnx_by_hand import integers, residual, weights, written
@@ -240,3 +242,71 @@ def test_exits_of_other_sources_are_refused():
     done = CliRunner().invoke(cli, ["profile", "torchvision:resnet18", "--exits", "a"])
     assert done.exit_code == 2
     assert "not an ONNX file" in done.output
+
+
+def test_files_of_the_first_versions_of_the_format_are_read(tmp_path):
+    """Constants were inputs then; what is computed from them has a known shape all the same."""
+    path = written(tmp_path / "m.onnx", [node("Conv", ["x", "w"], ["y"])], [], [1, 3, 8, 8], opset=9)
+    model = onnx.load(path)
+    filled = onnx.numpy_helper.from_array(np.full(1, 0.02, np.float32))
+    model.graph.node.insert(0, node("ConstantOfShape", ["size"], ["w"], value=filled))
+    model.graph.initializer.extend(integers(size=[4, 3, 3, 3]))
+    model.ir_version = 3
+    onnx.save(model, path)
+    assert read_onnx(str(path)).macs == 36 * 4 * 27
+
+
+def test_a_roll_is_one_layer_and_a_slice_of_everything_none(tmp_path):
+    """Shifted windows are two slices put together again, once for each axis."""
+    constants = integers(zero=[0], two=[2], end=[99], rows=[1], columns=[2])
+    nodes = []
+    for source, target, axis in (("x", "r", "rows"), ("r", "c", "columns")):
+        nodes += [
+            node("Slice", [source, "two", "end", axis], [f"{target}late"]),
+            node("Slice", [source, "zero", "two", axis], [f"{target}early"]),
+            node("Concat", [f"{target}late", f"{target}early"], [target], axis=1 if axis == "rows" else 2),
+        ]
+    nodes += [node("Slice", ["c", "zero", "end", "rows"], ["whole"]), node("Relu", ["whole"], ["y"])]
+    profile = read_onnx(str(written(tmp_path / "m.onnx", nodes, constants, [1, 6, 6, 4])))
+    assert [(layer.kind, layer.output_shape) for layer in profile.graph] == [
+        ("other", (1, 6, 6, 4)),
+        ("activation", (1, 6, 6, 4)),
+    ]
+
+
+def test_damaged_bytes_never_end_in_a_traceback(tmp_path):
+    """Truncated at any length or changed at any place, a file is a profile still or is refused in words."""
+    whole = residual(tmp_path / "whole.onnx", ["n", 3, 8, 8]).read_bytes()
+    names = whole.index(b"small")  # the weights before it may hold any bytes
+    draw = np.random.default_rng(7)
+    damaged = tmp_path / "damaged.onnx"
+    outcomes = set()
+    for number in range(120):
+        content = bytearray(whole)
+        if number % 2:
+            content = content[: draw.integers(0, len(whole))]
+        else:
+            content[draw.choice([draw.integers(0, names), draw.integers(0, len(whole))])] = draw.integers(0, 256)
+        damaged.write_bytes(content)
+        done = CliRunner().invoke(cli, ["profile", str(damaged), "-o", str(tmp_path / "out.json")])
+        assert done.exit_code in (0, 2), (number, done.exception)
+        outcomes.add(done.exit_code)
+    assert outcomes == {0, 2}
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("light_resnet50", "resnet50"),
+        ("light_densenet121", "densenet121"),
+        ("light_vgg19", "vgg19"),
+        ("light_squeezenet", "squeezenet1_1"),
+    ],
+)
+def test_files_of_another_exporter_count_what_the_module_counts(file, name):
+    """The networks that onnx brings for its own tests come from Caffe2: the MACs are those of the shipped profiles."""
+    path = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light" / f"{file}.onnx"
+    if not path.is_file():
+        pytest.skip(f"this version of onnx does not bring {path.name}")
+    profile = read_onnx(str(path))
+    assert (profile.macs, profile.complete) == (load_profile(name).macs, True)

@@ -65,7 +65,8 @@ def units_of(nodes: Sequence[Any], outputs: Collection[str], constants: Collecti
     known = Readers(nodes, outputs)
     taken: dict[int, tuple[int, ...]] = {}
     kinds: dict[int, str | None] = {}
-    for places, kind in (*_by_origin(nodes), *_by_form(nodes, known, constants)):
+    forms = sorted(_by_form(nodes, known, constants), key=lambda form: -len(form[0]))  # the whole before its parts
+    for places, kind in (*_by_origin(nodes), *forms):
         if len(places) > 1 and taken.keys().isdisjoint(places) and _closed(places, nodes, known):
             taken |= dict.fromkeys(places, places)
             kinds[places[-1]] = kind
@@ -122,7 +123,9 @@ def _by_form(
             yield _gated(place, nodes, known), "activation"
             yield _gelu(place, nodes, known, constants), "activation"
         elif node.op_type == "Add":
-            yield _biased(place, nodes, known, constants), None
+            yield _biased(place, nodes, known, constants), "linear"
+        elif node.op_type == "Concat":
+            yield _rolled(place, nodes, known), "other"
         elif node.op_type == "Softmax":
             yield _scaled_attention(place, nodes, known, constants), "attention"
 
@@ -156,6 +159,19 @@ def _gelu(place: int, nodes: Sequence[Any], known: Readers, constants: Collectio
         if name not in constants and known.maker.get(name) not in members
     }
     return tuple(sorted(members)) if {"Erf", "Add"} <= found and len(outside) == 1 else ()
+
+
+def _rolled(place: int, nodes: Sequence[Any], known: Readers) -> tuple[int, ...]:
+    """Two slices of one tensor, and what rolls that tensor along another axis."""
+    makers = [known.maker.get(name) for name in nodes[place].input]
+    slices = [maker for maker in makers if maker is not None and nodes[maker].op_type == "Slice"]
+    if len(makers) != 2 or len(slices) != 2 or nodes[slices[0]].input[0] != nodes[slices[1]].input[0]:
+        return ()
+    members = {*slices, place}
+    source = known.maker.get(nodes[slices[0]].input[0])
+    if source is not None and members.issuperset(known.readers[nodes[source].output[0]]):
+        members.update(_rolled(source, nodes, known) if nodes[source].op_type == "Concat" else ())
+    return tuple(sorted(members))
 
 
 def _biased(place: int, nodes: Sequence[Any], known: Readers, constants: Collection[str]) -> tuple[int, ...]:

@@ -65,9 +65,6 @@ def write_halves(profile: ModelProfile, at: str, source: Path, folder: Path) -> 
     graph = load(source, profile.input_shape)
     own = profile_of(graph, str(source), _exits(profile, graph))
     cut = _same_cut(own, wanted, profile, source)
-    if not 0 < cut.layers < len(own.trunk):
-        hint = "name a layer between them"
-        raise ExtractionError(Problem(f'the cut "{cut.name}" leaves one side empty', hint))
     found = layers_of(graph)
     before = set(own.trunk[: cut.layers])
     before |= {index for head in own.exits if head.after in before for index in head.layers}
@@ -76,6 +73,9 @@ def write_halves(profile: ModelProfile, at: str, source: Path, folder: Path) -> 
     finished = [name for name in graph.outputs if _settled(name, maker, found, before, graph)]
     ahead = [name for name in graph.outputs if name not in finished]
     made = [name for name in crossing if name != graph.input]
+    if not ahead or not (made or finished):
+        message = f'the cut "{cut.name}" leaves one side empty: nothing but views of the input, or no output'
+        raise ExtractionError(Problem(message, f"cuts of {own.name} lie between its first and its last layer"))
     head = _half(graph, "head", [graph.input], list(dict.fromkeys((*made, *finished))))
     tail = _half(graph, "tail", crossing, ahead)
     head_path, tail_path = _write(graph, folder, {"head": head, "tail": tail})

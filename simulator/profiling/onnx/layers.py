@@ -138,6 +138,12 @@ class _Reader:
             self._add(unit, outputs)
 
     def _does_nothing(self, node: Any) -> bool:
+        """Whether the result of a node is its operand: an identity, an idle dropout, a slice of everything."""
+        if node.op_type == "Slice" and node.domain == "":
+            shapes = [self._file.tensor(name, node).shape for name in (node.input[0], node.output[0])]
+            steps = self._file.values.get(node.input[4]) if len(node.input) > 4 and node.input[4] else None
+            backwards = (steps is None and len(node.input) > 4) or (steps is not None and bool((steps < 0).any()))
+            return shapes[0] == shapes[1] and not backwards
         if node.op_type not in _NOTHING or node.domain not in ("", "ai.onnx"):
             return False
         training = node.input[2] if node.op_type == "Dropout" and len(node.input) > 2 else ""

@@ -22,6 +22,8 @@ from simulator.profiling.graph import ELEMENT_BYTES
 _SMALL = 4096
 #: weights above this size are dropped before shapes are inferred, in bytes
 _HEAVY = 1 << 16
+#: version of the format from which a constant need not be an input as well
+_CONSTANTS_APART = 4
 _CONTROL = ("If", "Loop", "Scan", "SequenceMap")
 _CHANCE = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial")
 
@@ -90,6 +92,8 @@ class OnnxGraph:
             if self.trouble:
                 message += f": {self.trouble}"
             hint = "give the input that the model expects with --input, or export it with fixed shapes"
+            if node.domain not in ("", "ai.onnx"):
+                hint = "only the file can tell the shapes that this operator makes: export it with its value_info"
             raise ExtractionError(Problem(message, hint))
         found = self.tensors[name]
         if any(extent < 0 for extent in found.shape):
@@ -118,6 +122,7 @@ def load(path: Path, input_shape: Sequence[int] | None = None) -> OnnxGraph:
     model = _parse(path)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
+    model.ir_version = max(model.ir_version, _CONSTANTS_APART)
     graph = model.graph
     control = [node for node in graph.node if node.op_type in _CONTROL]
     if control:
@@ -164,7 +169,25 @@ def _parse(path: Path) -> Any:
     if not model.graph.node or not model.opset_import:
         hint = "the file is empty, truncated or of another format"
         raise ExtractionError(Problem(f"{path}: not an ONNX model, or one that computes nothing", hint))
+    if not _readable(model.graph):
+        raise ExtractionError(Problem(f"{path}: not an ONNX model any more", "the file is damaged: export it again"))
     return model
+
+
+def _readable(graph: Any) -> bool:
+    """Whether names are text and element types are known, which parsing does not check."""
+    import onnx
+
+    known = set(onnx.TensorProto.DataType.values()) - {onnx.TensorProto.UNDEFINED}
+    values = [*graph.input, *graph.output, *graph.value_info]
+    names = [value.name for value in (*values, *graph.initializer)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        if any(attribute.HasField("t") and attribute.t.data_type not in known for attribute in node.attribute):
+            return False
+    types = {tensor.data_type for tensor in graph.initializer}
+    types |= {value.type.tensor_type.elem_type for value in values if value.type.HasField("tensor_type")}
+    return types <= known and all(isinstance(name, str) for name in names)
 
 
 def _fix_input(path: Path, value: Any, wanted: Sequence[int] | None) -> str:

@@ -26,6 +26,13 @@ _TORCH_WORDS: Mapping[str, str] = {
     "Clip": "hardtanh",
 }
 
+#: composites, by their kind and last operator
+_COMPOSITE_WORDS: Mapping[tuple[str | None, str], str] = {
+    ("linear", "Add"): "linear",
+    ("other", "Concat"): "roll",
+    ("attention", "MatMul"): "scaled_dot_product_attention",
+}
+
 
 def place_of(unit: Unit, weight: str) -> tuple[str, str]:
     """Path of the module around a layer (empty if it is not known or is the model itself), and word for its operator.
@@ -48,8 +55,8 @@ def place_of(unit: Unit, weight: str) -> tuple[str, str]:
     if node.name.startswith("/"):
         *modules, operator = node.name.split("/")[1:]
         stem = re.sub(r"_\d+$", "", operator)
-        if stem == node.op_type or unit.kind is not None:
-            return module_path(modules), _word(stem)
+        if stem == node.op_type:
+            return module_path(modules), _COMPOSITE_WORDS.get((unit.kind, stem)) or _word(stem)
     return "", ""
 
 
