@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 import torch
+from test_onnx_halves import check_cut
 
 from simulator.profiling.extract import extract
 from simulator.profiling.extract.environment import prepare
@@ -119,22 +120,22 @@ def test_attention_is_found_again(tmp_path, newer):
     wanted = extract("test_onnx_torch:small_transformer")
     module = small_transformer().eval()
     draw_weights(module)
-    path = tmp_path / "m.onnx"
+    path, example = tmp_path / "m.onnx", (torch.zeros(1, 3, 48, 48),)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(module, (torch.zeros(1, 3, 48, 48),), path, dynamo=newer, verbose=False)
+        torch.onnx.export(module, example, path, input_names=["x"], dynamo=newer, verbose=False)
     found = read_onnx(str(path))
     assert (found.macs, found.params, found.complete) == (wanted.macs, wanted.params, True)
     assert splits(found) == splits(wanted)
     assert [layer.macs for layer in found.graph if layer.kind == "attention"] == [2 * 10 * 10 * 64] * 2
+    for place, cut in enumerate(cut for cut in wanted.cut_points if cut.macs_before and cut.macs_after):
+        if place % 5 == 0:
+            check_cut(wanted, cut.name, path, tmp_path / str(place))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "densenet121", "shufflenet_v2_x0_5"])
 def test_halves_of_a_classifier_at_cuts_of_its_torch_profile(exported, tmp_path, name):
     """A profile of the module cuts the file that was exported from it; the halves compute what the whole does."""
-    pytest.importorskip("onnxruntime")
-    from test_onnx_halves import check_cut
-
     profile, source = load_profile(name), exported(name)
     inner = [cut.name for cut in profile.cut_points if cut.macs_before and cut.macs_after]
     for place in (1, len(inner) // 2, len(inner) - 1):
