@@ -19,8 +19,9 @@ from simulator.errors import ExtractionError, Problem
 from simulator.profiling.graph import INPUT
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.onnx.layers import Layers, layers_of
-from simulator.profiling.onnx.loading import OnnxGraph, Tensor, load
+from simulator.profiling.onnx.loading import OnnxGraph, load
 from simulator.profiling.onnx.profile import profile_of
+from simulator.profiling.onnx.shapes import Tensor
 from simulator.profiling.partition import CutPoint, find_cut, is_alias
 
 #: bytes of weights from which a half keeps them in a file of their own: protobuf ends at 2 GiB

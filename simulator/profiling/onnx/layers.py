@@ -18,7 +18,8 @@ from simulator.profiling.check import RESERVED
 from simulator.profiling.extract.operators import kind_named
 from simulator.profiling.graph import INPUT, Layer
 from simulator.profiling.onnx.composites import Unit, units_of
-from simulator.profiling.onnx.loading import OnnxGraph, Tensor, label
+from simulator.profiling.onnx.kinds import counted_kind, free_layer_kind
+from simulator.profiling.onnx.loading import OnnxGraph, label
 from simulator.profiling.onnx.names import aten_of, place_of
 from simulator.profiling.onnx.operators import (
     attributes,
@@ -28,12 +29,11 @@ from simulator.profiling.onnx.operators import (
     is_convolution,
     weight_place,
 )
+from simulator.profiling.onnx.shapes import Tensor
 
 _NOTHING = ("Identity", "Dropout")
 _CHANCE = ("RandomNormal", "RandomUniform")
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
-#: bounds of a Clip that is an activation: ReLU6, hardtanh
-_ACTIVATIONS = ((0.0, 6.0), (-1.0, 1.0))
 
 
 @dataclass
@@ -132,7 +132,8 @@ class _Reader:
             self._index[node.output[0]] = self._index[node.input[0]]
         elif node.op_type == "Split" and len(unit.nodes) == 1:
             for name in node.output:
-                self._add(unit, [name])
+                if self._is_read(name):
+                    self._add(unit, [name])
         else:
             outputs = [name for name in node.output if name]
             self._add(unit, outputs)
@@ -208,13 +209,13 @@ class _Reader:
             counter = counter_of(node)
             if counter is not None:
                 macs += self._count(node, counter)
-                kind = kind or self._counted_kind(node)
+                kind = kind or counted_kind(node, self._file, self._constants)
             elif free_kind(node) is None:
                 self._found.uncounted.append(f"{node.domain or 'ai.onnx'}::{node.op_type}")
                 kind = kind or "other"
         if macs or (kind is not None and len(unit.nodes) > 1 and not aten_of(unit)):
             return kind or "other", macs
-        return kind_named(aten_of(unit)) or kind or self._free_kind(unit.nodes[-1]), macs
+        return kind_named(aten_of(unit)) or kind or free_layer_kind(unit.nodes[-1], self._file, self._constants), macs
 
     def _count(self, node: Any, counter: Any) -> int:
         given = [self._file.tensor(name, node).shape if name else () for name in node.input]
@@ -231,58 +232,6 @@ class _Reader:
         except (KeyError, IndexError, ValueError) as error:
             message = f"{self._file.path}: {label(node)} cannot have operands of the shapes {given}"
             raise ExtractionError(Problem(message)) from error
-
-    def _free_kind(self, node: Any) -> str:
-        if node.op_type == "Gather":
-            if node.input[0] in self._constants:
-                return "embedding"
-            chosen = self._file.tensors.get(node.input[1])
-            return (
-                "reshape" if chosen is not None and not chosen.shape and node.input[1] in self._constants else "other"
-            )
-        if node.op_type == "Clip":
-            given = attributes(node)
-            low, high = (
-                float(self._file.values.get(name, given.get(word, float("nan"))))
-                for name, word in zip([*node.input[1:], "", ""], ("min", "max"), strict=False)
-            )
-            return "activation" if (low, high) in _ACTIVATIONS else "elementwise"
-        return free_kind(node) or "other"
-
-    def _counted_kind(self, node: Any) -> str:
-        if is_convolution(node):
-            return self._convolution_kind(node)
-        if node.op_type in ("LSTM", "GRU", "RNN"):
-            return "recurrent"
-        if node.op_type == "Attention" or self._meets_softmax(node):
-            return "attention"
-        matrices = (name for name in node.input if name in self._constants and name)
-        is_linear = any(len(self._file.tensors[name].shape) >= 2 for name in matrices if name in self._file.tensors)
-        return "linear" if is_linear else "matmul"
-
-    def _meets_softmax(self, node: Any) -> bool:
-        """Whether a product without constants makes the operand of a softmax, or takes its result."""
-        if any(name in self._constants for name in node.input if name):
-            return False
-        nodes = self._file.model.graph.node
-        for step, sides in (("output", "input"), ("input", "output")):
-            names = set(getattr(node, step)[:1])
-            for _ in range(6):  # scale, mask, shape and type lie between
-                near = [other for other in nodes if other is not node and not names.isdisjoint(getattr(other, sides))]
-                if any(free_kind(other) == "softmax" for other in near):
-                    return True
-                through = [other for other in near if free_kind(other) in ("elementwise", "reshape")]
-                names = {name for other in through for name in getattr(other, step)}
-        return False
-
-    def _convolution_kind(self, node: Any) -> str:
-        weight = self._file.tensors[node.input[weight_place(node)]].shape
-        groups = attributes(node).get("group", 1)
-        transposed = node.op_type == "ConvTranspose"
-        if groups > 1:
-            channels = weight[0] if transposed else weight[1] * groups
-            return "depthwise_conv" if groups == channels else "grouped_conv"
-        return "conv" if transposed or any(extent > 1 for extent in weight[2:]) else "pointwise_conv"
 
     def _weight(self, unit: Unit) -> str:
         for node in unit.nodes:
