@@ -187,22 +187,43 @@ def explain(scenario: str, overrides: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("source")
 @click.option("--input", "shape", callback=_shape, metavar="1,3,224,224", help="If the source does not know its input.")
+@click.option("--exits", default="", metavar="NAME,...", help="Outputs of an ONNX file that are early exits.")
 @click.option("-o", "file", type=Path, help="File to write; <name>.json if left out, - for standard output.")
-def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> None:
-    """Extract the layer graph of a PyTorch model into a profile.
+def profile(source: str, shape: tuple[int, ...] | None, exits: str, file: Path | None) -> None:
+    """Extract the layer graph of a model into a profile.
 
     SOURCE is torchvision:NAME, timm:NAME, hf:NAME, or package.module:factory for a function of your own that returns
-    a module. Needs the extra "profiling".
+    a module (needs the extra "profiling"), or FILE.onnx (needs the extra "onnx").
     """
     from simulator.analysis.catalogue import model_view
     from simulator.analysis.staging import write_file
-    from simulator.profiling.extract import extract
+    from simulator.profiling.source import profile_of
 
-    extracted = extract(source, shape)
+    extracted = profile_of(source, shape, tuple(name.strip() for name in exits.split(",") if name.strip()))
     target = file or Path(f"{extracted.name}.json")
     write_file(target, extracted.text.encode())
     _show(model_view(extracted), to_error=target == STANDARD_OUTPUT)
     _tell((), [target])
+
+
+@cli.command()
+@click.argument("profile")
+@click.option("--at", required=True, metavar="CUT", help="Name of a cut, or of the module after which to cut.")
+@click.option("--model", "file", required=True, type=Path, metavar="FILE.onnx", help="The model of the profile.")
+@click.option("-o", "folder", required=True, type=Path, help="Folder for head.onnx and tail.onnx.")
+def cut(profile: str, at: str, file: Path, folder: Path) -> None:
+    """Write the two halves of an ONNX file: what runs before a cut, and what runs behind it.
+
+    PROFILE is a built-in profile or a JSON file, made from the file itself or from the module that it was exported
+    from. The outputs of head.onnx are the inputs of tail.onnx. Needs the extra "onnx".
+    """
+    from simulator.profiling.model import load_profile
+    from simulator.profiling.onnx.halves import write_halves
+
+    halves = write_halves(load_profile(profile), at, file, folder)
+    for name, shape, size in halves.crossing:
+        say(one_line(f"{name} crosses: {'x'.join(str(extent) for extent in shape)}, {size} bytes"))
+    _tell((), [halves.head, halves.tail])
 
 
 @cli.command("list")

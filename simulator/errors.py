@@ -93,7 +93,7 @@ class TraceError(OffloadSimError):
 
 
 class ExtractionError(OffloadSimError):
-    """A PyTorch model that cannot be built or captured."""
+    """A model that cannot be built, captured or read."""
 
 
 class ResultError(OffloadSimError):

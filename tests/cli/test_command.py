@@ -18,7 +18,7 @@ from simulator import paths, registry
 from simulator.cli import KINDS, WRONG, cli
 from simulator.links.generator import load_markov
 
-VERBS = ("run", "check", "explain", "profile", "list", "show", "schema", "plot", "trace", "sweep", "optimise")
+VERBS = ("run", "check", "explain", "profile", "cut", "list", "show", "schema", "plot", "trace", "sweep", "optimise")
 
 
 def offload_sim(*arguments: str) -> Result:
@@ -54,7 +54,18 @@ def test_help_appears_in_half_a_second() -> None:
 @pytest.mark.parametrize("module", ["simulator", "simulator.cli", "simulator.scenario.load"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     """Neither torch nor matplotlib nor pandas nor scipy.stats, nor anything of simpy or pyarrow."""
-    heavy = ["torch", "torchvision", "timm", "transformers", "matplotlib", "pandas", "scipy.stats", "simpy", "pyarrow"]
+    heavy = [
+        "torch",
+        "torchvision",
+        "timm",
+        "transformers",
+        "matplotlib",
+        "pandas",
+        "scipy.stats",
+        "simpy",
+        "pyarrow",
+        "onnx",
+    ]
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"

@@ -96,3 +96,8 @@ def kind_of(target: Any) -> str | None:
     # PyTorch marks what treats every element by itself
     is_pointwise = any(tag.name == "pointwise" for tag in getattr(target, "tags", ())) and aten_name(target) is not None
     return _KIND.get(name, "elementwise" if is_pointwise else None)
+
+
+def kind_named(name: str) -> str | None:
+    """Kind of one of PyTorch's free operators by its name (``select``); None for counted and for unknown ones."""
+    return _KIND.get(name)
