@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from simulator import paths
 from simulator.errors import Problem, ProfileError
 from simulator.profiling.check import contradictions
-from simulator.profiling.fileformat import decode, encode
+from simulator.profiling.fileformat import OPTIONAL, decode, encode
 from simulator.profiling.graph import ELEMENT_BYTES, INPUT, KINDS, Encoding, Exit, Layer, LossEffect, is_integer
 from simulator.profiling.partition import CutPoint, cut_points
 
@@ -65,6 +65,8 @@ class ModelProfile:
         Library versions at extraction.
     loss_effect : LossEffect or None
         Accuracy without the bytes that a lossy link does not deliver; None for a model that needs all of them.
+    missing_macs : int
+        Multiply-accumulates that another counter has seen and no layer has: the least that is missing from ``macs``.
     """
 
     name: str
@@ -83,11 +85,17 @@ class ModelProfile:
     uncounted: tuple[str, ...]
     versions: Mapping[str, str]
     loss_effect: LossEffect | None = None
+    missing_macs: int = 0
 
     @property
     def complete(self) -> bool:
         """Whether every operator was counted."""
         return not self.uncounted
+
+    @property
+    def missing_share(self) -> float:
+        """The least share of the multiply-accumulates that is missing; 0 where it cannot be bounded."""
+        return self.missing_macs / (self.macs + self.missing_macs) if self.missing_macs else 0.0
 
     @property
     def input_bytes(self) -> int:
@@ -128,9 +136,8 @@ class ModelProfile:
     def text(self) -> str:
         """The profile as it stands in a file."""
         header = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "graph"}
-        if self.loss_effect is None:
-            del header["loss_effect"]
-        return encode(header, self.graph)
+        said = {key: value for key, value in header.items() if key not in OPTIONAL or value != OPTIONAL[key]}
+        return encode(said, self.graph)
 
     @cached_property
     def sha256(self) -> str:

@@ -46,6 +46,7 @@ def assemble(plan: Blueprint) -> ModelProfile:
         top1_source=plan.top1_source,
         uncounted=tuple(found.uncounted),
         versions=versions("torch", *plan.packages),
+        missing_macs=found.missing_macs,
     )
     problems = contradictions(profile)
     if problems:

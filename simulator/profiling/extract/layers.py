@@ -41,6 +41,8 @@ class Layers:
         Operators that are neither counted nor known to be free.
     unread_params : int
         Parameters that the inference never reads.
+    missing_macs : int
+        Multiply-accumulates that PyTorch's own counter sees and the graph does not have.
     """
 
     graph: list[Layer] = field(default_factory=list)
@@ -48,6 +50,7 @@ class Layers:
     foldable: set[int] = field(default_factory=set)
     uncounted: list[str] = field(default_factory=list)
     unread_params: int = 0
+    missing_macs: int = 0
 
 
 def layers_of(captured: Captured) -> Layers:
@@ -62,7 +65,7 @@ class _Reader:
         signature = captured.program.graph_signature
         self._module = captured.module
         # more operators are in the graph than the counter knows; fewer mean that the capture has lost some
-        self._lost_macs = max(captured.eager_macs - graph_macs(captured.program.graph), 0)
+        self._found = Layers(missing_macs=max(captured.eager_macs - graph_macs(captured.program.graph), 0))
         self._nodes = list(captured.program.graph.nodes)
         self._parameters = dict(signature.inputs_to_parameters)
         self._inputs = set(signature.user_inputs)
@@ -77,7 +80,6 @@ class _Reader:
         self._claimed: set[int] = set()
         self._names: dict[str, int] = {}
         self._input_bytes = 0
-        self._found = Layers()
 
     def read(self) -> Layers:
         needed = _ancestors([*self._results, *self._state.written])
@@ -90,8 +92,9 @@ class _Reader:
                 found.outputs.append((self._index[node], _bytes(node.meta["val"])))
         every = {id(parameter): parameter.numel() for parameter in self._module.parameters()}
         found.unread_params = sum(every.values()) - sum(layer.params for layer in found.graph)
-        lost = [f"{self._lost_macs} MAC that the captured graph has lost"] if self._lost_macs else []
-        found.uncounted = sorted({*found.uncounted, *self._state.hidden, *lost})
+        found.uncounted = sorted({*found.uncounted, *self._state.hidden})
+        if found.missing_macs and not found.uncounted:
+            found.uncounted = ["what the captured graph has lost"]
         return found
 
     def _visit(self, node: Node) -> None:
