@@ -77,6 +77,27 @@ def test_indices_beside_values_are_integers():
     assert (pool.output_bytes, pool.integer_bytes) == (2 * 16 * (4 + 8), 2 * 16 * 8)
 
 
+def test_a_result_that_nobody_reads_does_not_cross():
+    """The largest of each of 1024 channels without its place (PointNet): 4096 bytes, not 8192 more of indices."""
+    net = Calling(lambda m, x: m.fc(torch.max(m.conv(x), 2)[0]), conv=nn.Conv1d(3, 1024, 1), fc=nn.Linear(1024, 4))
+    cut = find_cut(profile(net, 1, 3, 16), "max")
+    assert (cut.bytes, cut.tensors, cut.integer_bytes) == (4096, 1, 0)
+
+
+def test_each_result_is_a_tensor_with_its_own_readers():
+    """Values are read late, their places at once: after that 8 values cross, without the indices."""
+
+    def both(m, x):
+        values, places = torch.max(m.conv(x), 2)
+        return m.late(values + m.fc(places.to(torch.float32)))
+
+    net = Calling(both, conv=nn.Conv1d(3, 8, 1), fc=nn.Linear(8, 8), late=nn.Linear(8, 4))
+    model = profile(net, 1, 3, 16)
+    assert only(model, "max").output_bytes == 8 * (4 + 8)
+    assert find_cut(model, "to").bytes == 8 * 4 + 8 * 4
+    assert find_cut(model, "fc").bytes == 8 * 4 + 8 * 4
+
+
 @pytest.mark.parametrize(
     ("convolution", "shape", "kind", "macs"),
     [

@@ -1,7 +1,9 @@
 """From a captured graph to layers: which operators count as layers, what they read, what they cost.
 
 What neither outputs nor state need is left out. What depends on parameters and constant buffers alone is folded into
-the layers that read it. Tuples are dissolved: each part of a split is a layer of its own that aliases the split tensor.
+the layers that read it. Tuples are dissolved: each part of a split is a layer of its own that aliases the split tensor;
+so is each result of an operator of which several are read, as parts of one piece of memory. Results that nobody reads
+do not exist.
 """
 
 from __future__ import annotations
@@ -73,6 +75,7 @@ class _Reader:
         own = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
         self._state = state_of(self._nodes, self._inputs, own)
         self._results = [node for node in self._nodes[-1].all_input_nodes if node.name in results]
+        self._needed = _ancestors([*self._results, *self._state.written])
         self._softmaxes = {_path(node) for node in self._nodes if _is_kind(node, "softmax")}
         self._index: dict[Node, int] = {}
         self._constants: dict[Node, set[str]] = {}
@@ -82,9 +85,8 @@ class _Reader:
         self._input_bytes = 0
 
     def read(self) -> Layers:
-        needed = _ancestors([*self._results, *self._state.written])
         for node in self._nodes:
-            if node in needed:
+            if node in self._needed:
                 self._visit(node)
         found = self._found
         for node in self._results:
@@ -125,8 +127,11 @@ class _Reader:
         params, param_bytes = self._claim(constants)
         named = node.all_input_nodes[0] if node.target is operator.getitem else node
         kind, macs = self._cost(node, constants)
-        shape, size, integer_bytes = _result(node)
+        results = self._read_results(node)
+        size = sum(map(_bytes, results))
         self._index[node] = len(self._found.graph)
+        if len(results) > 1:
+            self._splits.add(node)
         if kind == "elementwise" and len(operands) == 1 and _per_channel(node, constants):
             self._found.foldable.add(self._index[node])
         self._found.graph.append(
@@ -139,11 +144,19 @@ class _Reader:
                 param_bytes=param_bytes,
                 inputs=inputs,
                 input_bytes=sum(self._size(source) for source in inputs),
-                output_shape=shape,
+                output_shape=tuple(results[0].shape) if results else (),
                 output_bytes=size,
-                integer_bytes=integer_bytes,
+                integer_bytes=sum(map(_bytes, filter(_is_integer, results))),
             )
         )
+
+    def _read_results(self, node: Node) -> list[torch.Tensor]:
+        """The results of an operator that somebody reads."""
+        value: Any = node.meta["val"]
+        if isinstance(value, torch.Tensor):
+            return [value]
+        readers = (user for user in node.users if user.target is operator.getitem and user in self._needed)
+        return [value[place] for place in sorted({user.args[1] for user in readers})]
 
     def _size(self, index: int) -> int:
         return self._input_bytes if index == INPUT else self._found.graph[index].output_bytes
@@ -226,16 +239,8 @@ def _bytes(value: torch.Tensor) -> int:
     return int(value.numel() * value.element_size())
 
 
-def _result(node: Node) -> tuple[tuple[int, ...], int, int]:
-    """Shape of the first result of a node, bytes of all results that somebody reads, and of integers among them."""
-    value: Any = node.meta["val"]
-    if isinstance(value, torch.Tensor):
-        first, read = value, [value]
-    else:
-        first = value[0]
-        read = [value[place] for place in sorted({u.args[1] for u in node.users if u.target is operator.getitem})]
-    integers = (result for result in read if not (result.is_floating_point() or result.is_complex()))
-    return tuple(first.shape), sum(map(_bytes, read)), sum(map(_bytes, integers))
+def _is_integer(value: torch.Tensor) -> bool:
+    return not (value.is_floating_point() or value.is_complex())
 
 
 def _convolution_kind(name: str, given: dict[str, Any]) -> str:
