@@ -7,7 +7,9 @@ of a scenario see the same requests, and adding a device changes nobody else's a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import paths
-from simulator.devices.card import Variability
+from simulator.devices.variability import Variability
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.schema import Workload as WorkloadSpec
 
@@ -103,7 +105,7 @@ def draw(sources: list[Source], seed: int, replication: int) -> Workload:
         recorded = _recorded(source) if source.spec.arrivals == "recorded" else None
         for device in source.devices:
             if recorded is None:
-                times = _arrivals(source.spec, stream(seed, replication, "arrivals", device))
+                times = _arrivals(source.spec, partial(stream, seed, replication, device=device))
             else:
                 times = recorded.get(device - source.devices.start, recorded.get(-1, np.empty(0)))
             times = times[: np.searchsorted(times, source.horizon_s, side="right")]
@@ -130,11 +132,13 @@ def draw(sources: list[Source], seed: int, replication: int) -> Workload:
     )
 
 
-def _arrivals(spec: WorkloadSpec, generator: np.random.Generator) -> Floats:
+def _arrivals(spec: WorkloadSpec, generator_of: Callable[[str], np.random.Generator]) -> Floats:
     assert spec.rate is not None  # the schema asks for it unless the arrivals are recorded
+    generator = generator_of("arrivals")
     if spec.arrivals == "periodic":
         count = spec.requests if spec.requests is not None else math.ceil((spec.duration or 0.0) * spec.rate)
-        times = np.arange(count) / spec.rate
+        phase = generator_of("phase").random() / spec.rate if spec.phase is None else spec.phase
+        times = phase + np.arange(count) / spec.rate
         if spec.jitter > 0:
             times = np.sort(times + generator.uniform(0.0, spec.jitter, count))
         return times if spec.duration is None else times[times < spec.duration]
@@ -153,14 +157,19 @@ def _likely_enough(mean: float) -> int:
 
 
 def factors(variability: Variability | None, count: int, generator: np.random.Generator) -> Floats:
-    """Factors of mean 1 with the given coefficient of variation, shape (count,)."""
-    if variability is None or variability.distribution == "deterministic":
-        return np.ones(count)
-    if variability.distribution == "exponential":
-        return generator.exponential(1.0, count)
-    cv = 0.0 if variability.cv is None else variability.cv.value
-    log_variance = math.log1p(cv**2)
-    return generator.lognormal(-log_variance / 2, math.sqrt(log_variance), count)
+    """Factors of mean 1 as a card says them, shape (count,); 1 where it says nothing."""
+    return np.ones(count) if variability is None else variability.draw(count, generator)
+
+
+def recorded_gaps_s(source: Source) -> Floats:
+    """Times from one recorded arrival of a device to its next, those of all devices of a group; shape (gaps,).
+
+    Raises
+    ------
+    ScenarioError
+        When the arrival file cannot be used.
+    """
+    return np.concatenate([np.empty(0), *(np.diff(times) for times in _recorded(source).values())])
 
 
 def _recorded(source: Source) -> dict[int, Floats]:

@@ -167,6 +167,6 @@ def scenario(model: str, device: str, server: str, **changes: Any) -> dict[str, 
         "device": device,
         "server": server,
         "link": {"uplink": {"rate": "1 Mbit/s"}, "downlink": {"rate": "1 Mbit/s"}},
-        "workload": {"arrivals": "periodic", "rate": "1 /s", "requests": 3},
+        "workload": {"arrivals": "periodic", "rate": "1 /s", "phase": "0 s", "requests": 3},
         "policies": [{"kind": "local"}],
     } | changes

@@ -42,6 +42,7 @@ def main() -> None:
         sureness = 2 * ease + bias + NOISE * generator.standard_normal(SAMPLES)
         columns += [1 / (1 + np.exp(sureness)), right(ease, accuracy, generator)]
     header = [
+        "# model: resnet50_exits",
         "# estimated: latent-ease model of profiles/samples/generate.py, seed 50; see its docstring",
         "# source of the final accuracy: torchvision ResNet50_Weights.IMAGENET1K_V1, acc@1 76.13 %",
     ]

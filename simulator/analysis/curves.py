@@ -9,13 +9,13 @@ chooses anew at each rate. Crossovers are found by bisection between two neighbo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.analysis.result import CURVE_COLUMNS
-from simulator.physics import decide
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
 from simulator.plan.prediction import predict
@@ -30,7 +30,7 @@ Row = dict[str, str | float]
 #: the grid spans two decades on either side of the mean uplink rate
 _DECADES = 2.0
 _POINTS = 121
-_BISECTIONS = 60
+_BISECTIONS = 48
 _MOST_GROUPS = 12
 METRICS = ("latency_s", "energy_j")
 
@@ -64,12 +64,10 @@ def _of_group(system: System, plans: list[Plan], g: int) -> tuple[list[Row], lis
     intents = [policy.intent() for policy in system.scenario.policies]
     objectives = [intent.objective if intent.cut is None else "" for intent in intents]
 
-    def at(rate_bps: float) -> Floats:
-        return np.array(
-            [_at(choice, group, objective, rate_bps) for choice, objective in zip(choices, objectives, strict=True)]
-        )
+    def at(rates_bps: Floats, policies: Sequence[int]) -> Floats:
+        return np.stack([_at(choices[k], group, objectives[k], rates_bps) for k in policies], axis=1)
 
-    values = np.array([at(rate) for rate in grid])
+    values = at(grid, range(len(plans)))
     labels = [plan.policy for plan in plans]
     curves: list[Row] = [
         {"uplink_rate_bps": float(rate), "policy": label, **dict(zip(METRICS, map(float, values[n, k]), strict=True))}
@@ -84,8 +82,8 @@ def _of_group(system: System, plans: list[Plan], g: int) -> tuple[list[Row], lis
             low, high = grid[n], grid[n + 1]
             for _ in range(_BISECTIONS):
                 middle = float(np.sqrt(low * high))
-                here = at(middle)[:, m]
-                low, high = (middle, high) if here[before] <= here[after] else (low, middle)
+                one, other = at(np.array([middle]), (before, after))[0, :, m]
+                low, high = (middle, high) if one <= other else (low, middle)
             changes.append(
                 {
                     "metric": metric,
@@ -104,13 +102,12 @@ def _schema(table: str) -> pa.Schema:
     return pa.schema([(column, pa.string() if column in text else pa.float64()) for column in CURVE_COLUMNS[table]])
 
 
-def _at(choice: Choice, group: Group, objective: str, rate_bps: float) -> tuple[float, float]:
-    """Expected latency and energy at one uplink rate; a policy with an objective chooses its cut anew."""
-    prediction = predict(choice.table, group, rate_bps)
-    latency = prediction.expected(prediction.latency_s, choice.shares)
-    energy = prediction.expected(prediction.energy_j, choice.shares)
-    cut = choice.cut
-    if objective:
-        fits = np.array([not reason for reason in choice.table.misfit])
-        cut = decide.best(latency if objective == "latency" else energy, fits)
-    return float(latency[cut]), float(energy[cut])
+def _at(choice: Choice, group: Group, objective: str, rates_bps: Floats) -> Floats:
+    """Expected latency and energy at some uplink rates, shape (rates, 2); a policy with an objective chooses anew."""
+    table = choice.table if objective else choice.table.only(choice.cut)
+    prediction = predict(table, group, rates_bps)
+    values = np.stack([prediction.latency_s @ choice.shares, prediction.energy_j @ choice.shares], axis=-1)
+    fits = np.array([not objective or not reason for reason in table.misfit])
+    scores = np.where(fits, values[..., METRICS.index("energy_j" if objective == "energy" else "latency_s")], np.inf)
+    chosen: Floats = np.take_along_axis(values, scores.argmin(axis=1)[:, None, None], axis=1)[:, 0]
+    return chosen

@@ -1,7 +1,7 @@
 """What the planner knows before a run: the candidate partitions, their predicted cost, and what each policy takes.
 
-Predictions use the mean rates of the channel and leave queues out; with early exits they are means over the samples
-of the record. The run itself may show that queues turn the order around.
+Predictions are means over when a request can meet its link, and leave queues out; with early exits they are means over
+the samples of the record. The run itself may show that queues turn the order around.
 """
 
 from __future__ import annotations
@@ -95,30 +95,28 @@ def _losses(group: Group, base: Path | None) -> str:
     return "".join(f", {what}" if len(ways) == 2 else f", {ways[0]}: {what}" for what, ways in said.items())
 
 
-def _kinds(system: System, plans: list[Plan]) -> Iterator[tuple[str, list[tuple[Plan, str]]]]:
-    """Plans that share one table of candidates, because they evaluate the exits alike, each with its input encoding."""
-    kinds: dict[tuple[float, ...] | None, list[tuple[Plan, str]]] = {}
+def _kinds(system: System, plans: list[Plan]) -> Iterator[tuple[str, list[Plan]]]:
+    """Plans that share one table of candidates, because they evaluate the exits alike."""
+    kinds: dict[tuple[float, ...] | None, list[Plan]] = {}
     for plan, policy in zip(plans, system.scenario.policies, strict=True):
-        intent = policy.intent()
-        kinds.setdefault(intent.thresholds, []).append((plan, intent.encoding))
+        kinds.setdefault(policy.intent().thresholds, []).append(plan)
     for thresholds, members in kinds.items():
         values = () if thresholds is None else (f"{value:g}" for value in thresholds)
         yield "candidates" if thresholds is None else "with early exits at " + " / ".join(values), members
 
 
-def _table(title: str, plans: list[tuple[Plan, str]], g: int) -> Table:
+def _table(title: str, plans: list[Plan], g: int) -> Table:
     """Every cut worth a look, the first one once for each encoding of the input."""
     view = Table(title=title, title_justify="left", title_style="italic", pad_edge=False, box=None, show_edge=False)
     for heading in _HEADINGS:
         view.add_column(heading, justify="left" if heading in ("cut after", "taken by") else "right", no_wrap=True)
-    for encoding in dict.fromkeys(encoding for _, encoding in plans):
-        mine = [plan for plan, its in plans if its == encoding]
+    for encoding in dict.fromkeys(plan.choices[g].encoding for plan in plans):
+        mine = [plan for plan in plans if plan.choices[g].encoding == encoding]
         _add_row(view, mine[0].choices[g], 0, f"input as {encoding}", _takers(mine, g, 0))
-    everyone = [plan for plan, _ in plans]
-    choice = everyone[0].choices[g]
+    choice = plans[0].choices[g]
     beaten = _beaten(choice)
     for c in range(1, len(choice.table.cuts)):
-        takers = _takers(everyone, g, c)
+        takers = _takers(plans, g, c)
         if takers or not beaten[c]:
             _add_row(view, choice, c, choice.table.cuts[c].name, takers)
     view.caption = (

@@ -16,7 +16,7 @@ from simulator.analysis.metrics import RunFacts
 from simulator.analysis.saturation import Loads, loads_of, overload
 from simulator.engines.base import RequestLog
 from simulator.engines.choose import choose, effort
-from simulator.plan.channels import with_drawn_channels
+from simulator.plan.channels import first_reach_s, reaches, with_channels_until, with_drawn_channels
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Source, Workload, draw
@@ -70,16 +70,23 @@ class Replications(Generic[T]):
         Raises
         ------
         ScenarioError
-            When no request arrives, or an arrival file cannot be used.
+            When no request arrives, an arrival file cannot be used, or channels do not fit into memory.
         """
-        workload = draw(sources(self._system), self._system.scenario.seed, self.count)
+        system = self._system
+        workload = draw(sources(system), system.scenario.seed, self.count)
         if not self.count:
-            self.loads = loads_of(self._system, self._plans, workload)
-        plans = with_drawn_channels(self._plans, self._system, self.count)
+            self.loads = loads_of(system, self._plans, workload)
+        until_s = first_reach_s(system, workload)
+        plans = with_drawn_channels(self._plans, system, self.count, until_s)
         self.engine, simulate = choose(engine, effort(plans, workload.size) * expected, plans)
-        for plan in plans:
-            log = simulate(plan, workload)
-            self._records.append(self._record(self._system, plan, workload, log, self.count))
+        for k in range(len(plans)):
+            log = simulate(plans[k], workload)
+            while not reaches(system, _ends_s(log), workload.device, until_s):
+                until_s *= 2
+                plans = with_channels_until(plans, system, self.count, until_s)
+                log = simulate(plans[k], workload)
+            plan = plans[k]
+            self._records.append(self._record(system, plan, workload, log, self.count))
             self._note_busy(plan, workload, log)
             advance()
         self.count += 1
@@ -129,6 +136,11 @@ class Replications(Generic[T]):
             devices = len(member.devices)
             noted.busy += [stages[0][mine].sum(), stages[1][mine].sum(), stages[2].sum()]
             noted.available += np.array([devices, devices, plan.serving.workers]) * (end - since)
+
+
+def _ends_s(log: RequestLog) -> dict[str, np.ndarray]:
+    """Ends of the transfers of each request in either direction."""
+    return {"uplink": log.uplink_end_s, "downlink": log.downlink_end_s}
 
 
 def sources(system: System) -> list[Source]:

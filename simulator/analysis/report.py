@@ -21,6 +21,7 @@ from simulator import units
 from simulator.analysis.airtime import cell_sentences, frame_sentences
 from simulator.analysis.comparability import FREE, reasons_by_metric
 from simulator.analysis.comparison import ALL_GROUPS, METRICS
+from simulator.analysis.recordings import recording_sentences
 from simulator.analysis.result import Result
 
 _MARK = "*"
@@ -74,7 +75,7 @@ def sentences(result: Result) -> list[str]:
         said.append(_scoped(energy.sentence, is_fleet))
     if any(row["dropped"] + row["censored"] for row in result.summary_rows):
         said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
-    return said + frame_sentences(result) + cell_sentences(result)
+    return said + frame_sentences(result) + cell_sentences(result) + recording_sentences(result)
 
 
 def _scoped(sentence: str, is_fleet: bool) -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from simulator.analysis.curves import rate_sweep
 from simulator.analysis.foreseen import foreseen
 from simulator.analysis.radio_timeline import RadioTimelines
+from simulator.analysis.recordings import seen_recordings
 from simulator.analysis.replications import Replications
 from simulator.analysis.requests import table
 from simulator.analysis.result import Result, build_result
@@ -83,12 +84,14 @@ def run_scenario(
                 runs.add(engine, expected=replications, advance=advance)
             except ScenarioError as error:
                 raise ScenarioError(loaded.located(error.problems)) from error
+    requests = pa.concat_tables(runs.records(), promote_options="default")
     manifest = _manifest(loaded, system, runs.engine, time.perf_counter() - started)
     manifest["cautions"] = foreseen(system, plans, runs.loads)
+    manifest["recordings"] = seen_recordings(system, requests)
     result = build_result(
         scenario.name,
         manifest["scenario"],
-        pa.concat_tables(runs.records(), promote_options="default"),
+        requests,
         runs.facts(),
         manifest=manifest,
         curves=rate_sweep(system, plans) | timelines.tables(),

@@ -20,7 +20,7 @@ from simulator.analysis.replications import Replications, sources
 from simulator.analysis.run import prepare
 from simulator.engines.choose import choose, effort
 from simulator.errors import OffloadSimError, Problem
-from simulator.plan.channels import with_drawn_channels
+from simulator.plan.channels import first_reach_s, with_drawn_channels
 from simulator.plan.library import Memory
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
@@ -133,7 +133,7 @@ class PointRunner:
             requests = draw(sources(system), point.scenario.seed, 0)
             first = Workload(**{field.name: getattr(requests, field.name)[:1] for field in fields(requests)})
             expected = point.scenario.statistics.replications * self._setting.points_each
-            plans = with_drawn_channels(plans, system, 0)
+            plans = with_drawn_channels(plans, system, 0, first_reach_s(system, first))
             _, simulate = choose(self._setting.engine, effort(plans, requests.size) * expected, plans)
             for plan in plans:
                 simulate(plan, first)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from simulator import paths
 from simulator.devices.batching import BatchCurve
 from simulator.devices.sourced import Sourced, read_card
+from simulator.devices.variability import Variability
 from simulator.errors import Problem
 from simulator.profiling.model import ModelProfile
 from simulator.scenario.kinds import Registered
@@ -35,17 +36,6 @@ class ComputeModel(Protocol):
 
     def layer_times_s(self, profile: ModelProfile, element_bytes: int) -> NDArray[np.float64]:
         """Time of every layer of a profile in seconds, shape (n,); 0 for fused layers and reshapes."""
-
-
-class Variability(BaseModel):
-    """Factor on the compute time from one run to the next, of mean 1."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    distribution: Literal["deterministic", "exponential", "lognormal"] = Field(description="Shape of the factor.")
-    cv: Sourced[Annotated[float, Field(ge=0, le=10, strict=True)]] | None = Field(
-        None, description="Coefficient of variation; only for lognormal."
-    )
 
 
 class Card(BaseModel):

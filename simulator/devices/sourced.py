@@ -82,7 +82,7 @@ def document_at(path: Path) -> Document:
 def card_in(document: Document, model: type[Model], path: Path) -> Model:
     """The card in a document that was read from ``path``; raises like `read_card`."""
     try:
-        card = model.model_validate(document.data)
+        card = model.model_validate(document.data, context={"base": path.parent})
     except ValidationError as error:
         raise CardError(document.located(problem) for problem in problems_of(error, model)) from error
     name = getattr(card, "name", path.stem)

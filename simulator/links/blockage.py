@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from simulator.links.base import LinkKind
+from simulator.links.base import Draw, LinkKind
+from simulator.links.mean_transfer import MeanTransfer, TwoStateTransfer
 from simulator.physics.link import Channel
 from simulator.scenario.quantities import BitRate, PositiveDuration, Quantity
 
@@ -37,7 +38,9 @@ class BlockageLink(LinkKind):
     mean_clear: PositiveDuration = Field(description="Mean time from the end of one blockage to the next.")
     mean_blocked: PositiveDuration = Field(description="Mean duration of a blockage.")
     length: PositiveDuration = Field(
-        _HOUR_S, json_schema_extra={"default": "1 h"}, description="Time that is drawn; the rate repeats after it."
+        _HOUR_S,
+        json_schema_extra={"default": "1 h"},
+        description="Time after which the rate repeats; a run draws what it needs of it.",
     )
 
     is_random: ClassVar[bool] = True
@@ -62,36 +65,50 @@ class BlockageLink(LinkKind):
         return self.mean_blocked / (self.mean_clear + self.mean_blocked)
 
     def channel(self, base: Path | None) -> Channel:  # noqa: ARG002
-        """A constant rate, the mean over time: what the planner assumes."""
+        """A constant rate, the mean over time."""
         return Channel.constant(self.clear + (self.blocked - self.clear) * self.blocked_share)
 
     def high_rate_bps(self, base: Path | None) -> float:  # noqa: ARG002
         """The rate exceeded a tenth of the time: that of the clear path, unless it is hardly ever clear."""
         return self.clear if self.blocked_share < 0.9 else self.blocked
 
-    def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:  # noqa: ARG002
-        """One realisation, for one device in one replication.
+    def mean_transfer(self, channel: Channel, base: Path | None) -> MeanTransfer:  # noqa: ARG002
+        """Exact for an endless process; the seam at which a realisation starts again is left out."""
+        return TwoStateTransfer(self.clear, self.blocked, self.mean_clear, self.mean_blocked)
+
+    @property
+    def drawn_s(self) -> float:
+        """The length, after which the rate repeats."""
+        return self.length
+
+    def drawer(self, base: Path | None) -> Draw:  # noqa: ARG002
+        """Draws realisations for devices, each from a stream of its own."""
+        return self._realisation
+
+    def _realisation(self, seeds: np.random.SeedSequence, until_s: float) -> Channel:
+        """One realisation, or its beginning.
 
         It starts in its stationary distribution and is cut at its length, so that the mean over realisations is that
         over time. Where all of it would be without a rate, it goes on until the end of the first clear interval.
         """
         generator = np.random.Generator(np.random.PCG64(seeds))
         starts_blocked = bool(generator.random() < self.blocked_share)
-        ends = self._ends_s(generator, starts_blocked)
-        is_dead = starts_blocked and self.blocked == 0 and ends[0] >= self.length
-        length_s = float(ends[1]) if is_dead else self.length
+        length_s = min(until_s, self.length)
+        ends = self._ends_s(generator, starts_blocked, length_s)
+        if starts_blocked and self.blocked == 0 and ends[0] >= length_s:
+            length_s = float(ends[1]) if ends[0] >= self.length else min(float(ends[1]), self.length)
         edges = np.concatenate((np.zeros(1), ends[ends < length_s], [length_s]))
         is_blocked = (np.arange(edges.size - 1) % 2 == 0) == starts_blocked
         lasts = np.diff(edges) > 0  # an interval can be shorter than the rounding of the time at which it starts
         rates = np.where(is_blocked, self.blocked, self.clear)[lasts]
         return Channel(np.concatenate((np.zeros(1), edges[1:][lasts])), rates)
 
-    def _ends_s(self, generator: np.random.Generator, starts_blocked: bool) -> NDArray[np.float64]:
+    def _ends_s(self, generator: np.random.Generator, starts_blocked: bool, length_s: float) -> NDArray[np.float64]:
         """Ends of intervals in turn, the last beyond the length; an even number of them."""
         means = (self.mean_blocked, self.mean_clear) if starts_blocked else (self.mean_clear, self.mean_blocked)
-        pairs = 1 + math.ceil(self.length / sum(means))
+        pairs = 1 + math.ceil(length_s / sum(means))
         durations = np.empty(0)
-        while durations.sum() < self.length:
+        while durations.sum() < length_s:
             durations = np.concatenate((durations, generator.exponential(np.tile(means, pairs))))
         return np.cumsum(durations)
 

@@ -22,7 +22,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from simulator.errors import Problem
-from simulator.links.base import LinkKind
+from simulator.links.base import Draw, LinkKind
 from simulator.links.lora_parameters import LoraParameters
 from simulator.links.lora_regions import REGIONS, SENSITIVITY_DBM, Region
 from simulator.links.lora_times import full_airtime_s, long_run, mean_rate
@@ -176,7 +176,11 @@ class LoraLink(LinkKind):
         parameters = self.parameters()
         return long_run(parameters, mean_rate(parameters))
 
-    def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:  # noqa: ARG002
+    def drawer(self, base: Path | None) -> Draw:  # noqa: ARG002
         """The same for one device, at the level that it was drawn."""
         parameters = self.parameters()
-        return long_run(parameters, parameters.settled_rate(parameters.draw_received_dbm(seeds)))
+
+        def draw(seeds: np.random.SeedSequence, until_s: float) -> Channel:  # noqa: ARG001
+            return long_run(parameters, parameters.settled_rate(parameters.draw_received_dbm(seeds)))
+
+        return draw

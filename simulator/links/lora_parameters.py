@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from simulator.physics.lora import adapted_rate, fastest_rate
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+#: levels that stand for all levels of devices with shadowing: shares of them are right within 0.1 %
+_LEVELS = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +98,25 @@ class LoraParameters:
         while self.adaptive and (faster := adapted_rate(rate, received_dbm, self.demodulation_dbm)) > rate:
             rate = faster
         return rate
+
+    def heard(self) -> list[tuple[float, LoraParameters]]:
+        """Devices that the gateway hears, one for each settled data rate, and their shares of all that it hears.
+
+        Of the normal distribution of levels equally likely ones are looked at. If it hears none of them, this is the
+        device at the mean level.
+        """
+        if self.shadowing_db == 0:
+            return [(1.0, self)]
+        places = (np.arange(_LEVELS) + 0.5) / _LEVELS
+        levels_dbm = [NormalDist(self.received_dbm, self.shadowing_db).inv_cdf(place) for place in places.tolist()]
+        of_rate: dict[int, list[float]] = {}
+        for level_dbm in levels_dbm:
+            rate = self.settled_rate(level_dbm)
+            if level_dbm >= self.sensitivity_dbm[rate]:
+                of_rate.setdefault(rate, []).append(level_dbm)
+        count = sum(map(len, of_rate.values()))
+        found = [(len(levels) / count, replace(self, received_dbm=levels[0])) for levels in of_rate.values()]
+        return found or [(1.0, self)]
 
     def draw_received_dbm(self, seeds: np.random.SeedSequence) -> float:
         """Level at the gateway of one device, with its shadowing; the same sequence gives the same level."""

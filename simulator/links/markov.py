@@ -1,7 +1,8 @@
 """A link whose rate is drawn from a fitted generator: ``uplink: {generator: lte-uplink-driving-2022}``.
 
-The realisation is drawn once, before the run, from its own random stream: a long piecewise constant channel that
-starts again when it ends. In each state the rate is uniform below and above its mean, in the shares that keep the mean.
+The realisation is drawn before the run, from its own random stream: a piecewise constant channel of some length that
+starts again when it ends, of which no more is drawn than a run needs. In each state the rate is uniform below and above
+its mean, in the shares that keep the mean.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from simulator.errors import Problem, TraceError
-from simulator.links.base import LinkKind
+from simulator.links.base import Draw, LinkKind
 from simulator.links.generator import MarkovGenerator, load_markov
+from simulator.links.mean_transfer import MarkovTransfer, MeanTransfer
 from simulator.physics.link import Channel
+from simulator.physics.markov_rate import MarkovRate
 from simulator.scenario.quantities import PositiveDuration
 from simulator.scenario.references import Reference
 
@@ -26,6 +29,8 @@ Floats = NDArray[np.float64]
 
 #: steps of one realisation beyond which memory, not realism, is the limit
 MAX_STEPS = 5_000_000
+#: the chain is followed for 2 to this power of steps until it is anywhere: longer than any run
+_DOUBLINGS = 30
 _HOUR_S = 3600.0
 
 GeneratorReference = Annotated[str, Reference("generator")]
@@ -37,13 +42,15 @@ class MarkovLink(LinkKind):
     kind: Literal["markov"] = Field("markov", description="A rate drawn from a fitted generator.")
     generator: GeneratorReference = Field(description="Name of a built-in generator, or a file of `trace fit`.")
     length: PositiveDuration = Field(
-        _HOUR_S, json_schema_extra={"default": "1 h"}, description="Time that is drawn; the rate repeats after it."
+        _HOUR_S,
+        json_schema_extra={"default": "1 h"},
+        description="Time after which the rate repeats; a run draws what it needs of it.",
     )
 
     is_random: ClassVar[bool] = True
 
     def channel(self, base: Path | None) -> Channel:
-        """A constant rate, the mean of the generator: what the planner assumes."""
+        """A constant rate, the mean of the generator."""
         spec = load_markov(self.generator, base)
         _refuse_too_long(spec, self.length / spec.step, self.length)
         return Channel.constant(spec.mean_rate_bps)
@@ -52,13 +59,25 @@ class MarkovLink(LinkKind):
         """The rate that the measurement behind the generator exceeds a tenth of the time."""
         return load_markov(self.generator, base).fitted_to.p90
 
-    def draw(self, base: Path | None, seeds: np.random.SeedSequence) -> Channel:
-        """One realisation, for one device in one replication."""
-        return generate(load_markov(self.generator, base), seeds, self.length)
+    @property
+    def drawn_s(self) -> float:
+        """The length, after which the rate repeats."""
+        return self.length
+
+    def drawer(self, base: Path | None) -> Draw:
+        """Draws realisations for devices, each from a stream of its own."""
+        spec = load_markov(self.generator, base)
+        return lambda seeds, until_s: generate(spec, seeds, self.length, until_s)
+
+    def mean_transfer(self, channel: Channel, base: Path | None) -> MeanTransfer:  # noqa: ARG002
+        """Of an endless process; the seam at which a realisation starts again is left out."""
+        return MarkovTransfer(_chain(load_markov(self.generator, base)))
 
 
-def generate(spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: float) -> Channel:
-    """Draw one realisation of a Markov-modulated rate.
+def generate(
+    spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: float, until_s: float = math.inf
+) -> Channel:
+    """Draw one realisation of a Markov-modulated rate, or its beginning.
 
     Parameters
     ----------
@@ -67,21 +86,28 @@ def generate(spec: MarkovGenerator, seeds: np.random.SeedSequence, duration_s: f
         The same sequence gives the same channel.
     duration_s : float
         Length of the realisation, rounded up to whole steps; drawn longer where all of it would be an outage.
+    until_s : float
+        No more than this is needed of it, rounded up to whole steps, and until there is a rate.
 
     Raises
     ------
     TraceError
         If it would take more than `MAX_STEPS` steps, or the chain never leaves its outage.
     """
-    count = max(2, math.ceil(duration_s / spec.step))
+    whole = max(2, math.ceil(duration_s / spec.step))
+    # one step more, lest rounding leave it a little short
+    count = whole if until_s >= duration_s else min(whole, max(2, math.ceil(until_s / spec.step) + 1))
     generator = np.random.Generator(np.random.PCG64(seeds))
     state = _drawn(np.array([entry.share for entry in spec.states]), generator.random())
     rates = np.empty(0)
     while not rates.any():
         _refuse_too_long(spec, rates.size + count, duration_s)
-        path = _walk(spec, state, generator.random(count))
-        rates = np.concatenate((rates, _rates(spec, path, generator.random(count))))
+        # two draws for each step in turn, so that a longer realisation begins like a shorter one
+        for_state, for_rate = generator.random((count, 2)).T
+        path = _walk(spec, state, for_state)
+        rates = np.concatenate((rates, _rates(spec, path, for_rate)))
         state = int(path[-1])
+        count = min(rates.size, whole - rates.size) if rates.size < whole else whole
     edges = np.arange(rates.size + 1, dtype=np.float64) * spec.step
     return Channel(edges, rates)
 
@@ -108,16 +134,43 @@ def _walk(spec: MarkovGenerator, state: int, uniforms: Floats) -> NDArray[np.int
     return path
 
 
+def _chain(spec: MarkovGenerator) -> MarkovRate:
+    """The chain with its rates below and above the mean of each state."""
+    lowest, mean, highest, share = (
+        np.array([getattr(state, name) for state in spec.states]) for name in ("lowest", "mean", "highest", "share")
+    )
+    transitions = np.array(spec.transitions)
+    transitions = transitions / transitions.sum(axis=1, keepdims=True)
+    below = _share_below(lowest, mean, highest)
+    # the shares of a file are rounded, and a run follows the transitions
+    steps = (transitions + np.eye(share.size)) / 2
+    for _ in range(_DOUBLINGS):
+        steps = steps @ steps
+        steps /= steps.sum(axis=1, keepdims=True)
+    return MarkovRate(
+        step_s=spec.step,
+        share=share / share.sum() @ steps,
+        transitions=transitions,
+        weight=np.stack((below, 1 - below)),
+        lowest_bps=np.stack((lowest, mean)),
+        highest_bps=np.stack((mean, highest)),
+    )
+
+
+def _share_below(lowest: Floats, mean: Floats, highest: Floats) -> Floats:
+    """Share of draws below the mean that makes the mean of both halves the mean of the state."""
+    width = highest - lowest
+    return np.divide(highest - mean, width, out=np.ones_like(width), where=width > 0)
+
+
 def _rates(spec: MarkovGenerator, path: NDArray[np.int64], uniforms: Floats) -> Floats:
     """Rate of each step, by its state."""
     lowest, mean, highest = (
         np.array([getattr(state, name) for state in spec.states])[path] for name in ("lowest", "mean", "highest")
     )
-    width = highest - lowest
-    # this share below the mean makes the mean of both halves the mean of the state
-    below = np.divide(highest - mean, width, out=np.ones_like(width), where=width > 0)
-    lower = lowest + (mean - lowest) * np.divide(uniforms, below, out=np.ones_like(width), where=below > 0)
+    below = _share_below(lowest, mean, highest)
+    lower = lowest + (mean - lowest) * np.divide(uniforms, below, out=np.ones_like(mean), where=below > 0)
     above = 1 - below
-    upper = mean + (highest - mean) * np.divide(uniforms - below, above, out=np.zeros_like(width), where=above > 0)
+    upper = mean + (highest - mean) * np.divide(uniforms - below, above, out=np.zeros_like(mean), where=above > 0)
     rates: Floats = np.where(uniforms < below, lower, upper)
     return rates

@@ -3,6 +3,11 @@
 A trace file is a CSV with the header ``time_s,rate_bps`` (lines that start with ``#`` are comments). A row's rate
 holds from its time until the time of the next row; the last row holds as long as the one before it. Time counts from
 the first row, and the trace starts again when it ends.
+
+Each replication begins at a random instant of the recording, unless ``start`` fixes it. That instant is one draw for
+a replication and a group of devices, the same for all policies and for all points of a sweep. Both directions of a
+group begin at the same share of their recordings: each of them is met at every instant with the same probability, and
+recordings of one drive, which are equally long, stay in step.
 """
 
 from __future__ import annotations
@@ -18,11 +23,14 @@ from simulator import paths
 from simulator.errors import Problem, TraceError
 from simulator.links.base import LinkKind
 from simulator.physics.link import Channel
+from simulator.scenario.quantities import Duration
 from simulator.scenario.references import TraceReference
-from simulator.units import SENSIBLE
+from simulator.units import SENSIBLE, exact, human
 
 _COLUMNS = ("time_s", "rate_bps")
 _SHOWN = 5
+#: shortest row as a share of the trace: a few times the rounding of its times, to which the start of a run adds
+_LEAST_STEP = 1e-15
 
 
 class TraceLink(LinkKind):
@@ -31,9 +39,28 @@ class TraceLink(LinkKind):
     kind: Literal["trace"] = Field("trace", description="A rate that follows a trace, over and over.")
     trace: TraceReference = Field(description="Name of a built-in trace, or a CSV with the columns time_s,rate_bps.")
 
+    start: Duration | None = Field(
+        None, description="Instant of the recording at which every run begins; drawn for each replication if left out."
+    )
+
+    @property
+    def begins_anywhere(self) -> bool:
+        """Whether the start is left to chance."""
+        return self.start is None
+
     def channel(self, base: Path | None) -> Channel:
-        """The channel that this trace describes; ``base`` is the folder of relative references."""
-        return read_trace(paths.find("trace", self.trace, base))
+        """The channel that this trace describes, from its start on; ``base`` is the folder of relative references."""
+        channel = read_trace(paths.find("trace", self.trace, base))
+        if not self.start:
+            return channel
+        if channel.rates_bps.size == 1:
+            what = "a trace of one row has the same rate at all times"
+            raise TraceError(Problem(what, "leave start out", ("start",)))
+        if self.start >= channel.edges_s[-1]:
+            lasts = human(float(channel.edges_s[-1]), "time")
+            message = f"{exact(self.start, 'time')} is beyond the end of the trace"
+            raise TraceError(Problem(message, f"it lasts {lasts}; then it starts again", ("start",)))
+        return channel.starting_at(self.start)
 
 
 def read_trace(path: Path) -> Channel:
@@ -75,8 +102,15 @@ def read_trace(path: Path) -> Channel:
     if len(times) == 1:
         return Channel.constant(rates[0])
     start = times[0]
-    edges = [time - start for time in times] + [times[-1] - start + (times[-1] - times[-2])]
-    return Channel(np.array(edges), np.array(rates))
+    edges = np.array([time - start for time in times] + [times[-1] - start + (times[-1] - times[-2])])
+    short = np.flatnonzero(np.diff(edges) < _LEAST_STEP * edges[-1])
+    if short.size:
+        step = f"a row of {human(float(np.diff(edges)[short[0]]), 'time')} in a trace of {human(edges[-1], 'time')}"
+        hint = "leave the row out: no transfer can tell it from the rounding of the time"
+        raise TraceError(
+            Problem(f"{step} is too short", hint, file=str(path), line=rows[1 + int(short[0])][0], column=1)
+        )
+    return Channel(edges, np.array(rates))
 
 
 def _parse(rows: list[tuple[int, str]], file: str) -> tuple[list[float], list[float], list[Problem]]:

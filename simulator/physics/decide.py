@@ -1,6 +1,6 @@
 """Scoring a partition before it runs, and choosing the best one.
 
-A partition is scored with the mean rates of the channel and without queues: the sum of its stages for latency
+A partition is scored with the mean times of its transfers and without queues: the sum of its stages for latency
 (Kang et al., Neurosurgeon, ASPLOS 2017, section 5; Hu et al., DADS, INFOCOM 2019, equation 1), and power times time
 in each stage for energy. Exits weigh each way out with its share.
 """

@@ -60,6 +60,22 @@ class Channel:
         phase = instant_s % self.edges_s[-1]
         return float(self.rates_bps[segment_at(self.edges_s, phase)])
 
+    def starting_at(self, start_s: float) -> Channel:
+        """The same rates over and over, seen from an instant of the period on: time 0 becomes ``start_s``.
+
+        An interval that is lost in the rounding of the new times is left out, as is one of no length.
+        """
+        if start_s == 0.0 or self.rates_bps.size == 1:
+            return self
+        period = self.edges_s[-1]
+        here = segment_at(self.edges_s, start_s)
+        later = self.edges_s[here + 1 :] - start_s
+        again = (period - start_s) + self.edges_s[1 : here + 1]
+        ends = np.minimum(np.concatenate((later, again, [period])), period)
+        rates = np.concatenate((self.rates_bps[here:], self.rates_bps[: here + 1]))
+        lasts = np.diff(ends, prepend=0.0) > 0
+        return Channel(np.concatenate((np.zeros(1), ends[lasts])), rates[lasts])
+
     @classmethod
     def constant(cls, rate_bps: float) -> Channel:
         """A channel with one rate for ever."""

@@ -8,7 +8,8 @@ feeds it, and costs its time whether or not the sample leaves there. Compressing
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,11 @@ class Candidates:
     fallback_s: Floats
     misfit: tuple[str, ...]
 
+    def only(self, cut: int) -> Candidates:
+        """The table of one cut."""
+        arrays: dict[str, Any] = {k: v[[cut]] for k, v in vars(self).items() if isinstance(v, np.ndarray)}
+        return replace(self, cuts=(self.cuts[cut],), misfit=(self.misfit[cut],), **arrays)
+
 
 @dataclass(frozen=True)
 class _WayOut:
@@ -78,7 +84,8 @@ def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_
     slowdown : float
         Factor on the server's times, for the share of it that others use.
     encoding : str
-        Encoding of the model input for the cut before the first layer, a key of ``profile.encodings``.
+        Encoding of the model input for the cut before the first layer: a key of ``profile.encodings``, or the element
+        type that the model reads.
     with_exits : bool
         Whether the exit heads are evaluated; without them the final output is the only way out.
     """
@@ -137,7 +144,8 @@ class _Times:
 
 def _bytes_crossing(cut: CutPoint, group: Group, encoding: str) -> float:
     if cut.layers == 0:
-        return group.profile.encodings[encoding].size_bytes
+        known = group.profile.encodings.get(encoding)
+        return group.profile.input_bytes if known is None else known.size_bytes
     return size_at(group.card.element_bytes, float(cut.bytes), float(cut.integer_bytes))
 
 

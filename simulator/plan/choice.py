@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import Problem, ScenarioError
+from simulator.errors import Problem, ScenarioError, did_you_mean
 from simulator.physics import decide
 from simulator.physics.exits import exit_taken
 from simulator.plan.candidates import Candidates, candidates
@@ -16,6 +16,7 @@ from simulator.plan.system import Group, System
 from simulator.policies.base import Intent
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.partition import find_cut
+from simulator.scenario.mistakes import shown
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +38,8 @@ class Choice:
     scores : array, shape (cuts,)
         What the policy minimised: expected latency in seconds or energy in joules.
     profile : ModelProfile
+    encoding : str
+        How the model input is encoded for the cut before the first layer.
     """
 
     table: Candidates
@@ -46,6 +49,7 @@ class Choice:
     shares: Floats
     scores: Floats
     profile: ModelProfile
+    encoding: str
 
     def index_of(self, cut: str) -> int:
         """Index of a named cut that can run.
@@ -73,18 +77,10 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
         When the intent cannot be met; paths are relative to the policy.
     """
     profile = group.profile
-    if intent.encoding not in profile.encodings:
-        known = ", ".join(profile.encodings)
-        raise ScenarioError(
-            Problem(
-                f'{profile.name} has no size for inputs encoded as "{intent.encoding}"',
-                f"known: {known}",
-                ("encoding",),
-            )
-        )
+    encoding = _encoding(profile, intent)
     taken, shares = _ways_out(group, intent)
     slowdown = 1 / (1 - system.scenario.serving.background_load)
-    table = system.library.tabulate(candidates, group, system.server, slowdown, intent.encoding, taken is not None)
+    table = system.library.tabulate(candidates, group, system.server, slowdown, encoding, taken is not None)
     limits = too_long(table, group)
     if any(limits):
         misfit = tuple(own or limit for own, limit in zip(table.misfit, limits, strict=True))
@@ -96,8 +92,23 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     if intent.cut is None and cut < 0:
         reason = "the device is out of range" if unheard[0] else table.misfit[0]
         raise ScenarioError(Problem(f"no partition of {profile.name} fits: {reason}", path=("best",)))
-    choice = Choice(table, prediction, cut, taken, shares, scores, profile)
+    choice = Choice(table, prediction, cut, taken, shares, scores, profile, encoding)
     return choice if intent.cut is None else replace(choice, cut=choice.index_of(intent.cut))
+
+
+def _encoding(profile: ModelProfile, intent: Intent) -> str:
+    """How the model input would be sent: as the policy says, or as the model reads it."""
+    if intent.encoding is None:
+        return profile.input_dtype
+    path = ("encoding",)
+    if intent.encoding not in profile.encodings:
+        message = f"{profile.name} has no size for inputs encoded as {shown(intent.encoding)}"
+        hint = did_you_mean(intent.encoding, list(profile.encodings)) or f"known: {', '.join(profile.encodings)}"
+        raise ScenarioError(Problem(message, hint, path))
+    if intent.cut not in (None, "input"):
+        message = f"the encoding of the input has no effect: the cut at {shown(intent.cut)} never sends the input"
+        raise ScenarioError(Problem(message, "leave encoding out, or write at: input", path))
+    return intent.encoding
 
 
 def _ways_out(group: Group, intent: Intent) -> tuple[NDArray[np.int64] | None, Floats]:

@@ -14,7 +14,9 @@ from simulator.physics.link import Channel
 
 if TYPE_CHECKING:
     from simulator.devices.card import Card
+    from simulator.links.base import Draw
     from simulator.plan.candidates import Candidates
+    from simulator.plan.exchange import Exchange
     from simulator.plan.system import Group
 
 T = TypeVar("T")
@@ -35,6 +37,15 @@ class Library:
         channel: Channel = link.channel(base)
         return channel
 
+    def drawer(self, link: Any, base: Path | None) -> Draw:
+        """What draws the channels of one direction of a random link."""
+        draw: Draw = link.drawer(base)
+        return draw
+
+    def exchange(self, make: Callable[..., Exchange], uplink: Any, downlink: Any, *details: Any) -> Exchange:
+        """What ``make`` says of two directions of a link; ``details`` must follow from them and the last, the base."""
+        return make(uplink, downlink, *details)
+
     def tabulate(self, make: Callable[..., Candidates], group: Group, server: Card, *details: Any) -> Candidates:
         """The candidates of a group; of the group only profile, card and result size may matter to ``make``."""
         return make(group, server, *details)
@@ -46,6 +57,8 @@ class Memory(Library):
     def __init__(self) -> None:
         self._files: dict[Any, Any] = {}
         self._channels: dict[Any, Channel] = {}
+        self._drawers: dict[Any, Draw] = {}
+        self._exchanges: dict[Any, Exchange] = {}
         self._tables: dict[Any, tuple[Any, Candidates]] = {}
 
     def read(self, load: Callable[[str, Path | None], T], reference: str, base: Path | None) -> T:
@@ -58,10 +71,24 @@ class Memory(Library):
 
     def channel(self, link: Any, base: Path | None) -> Channel:
         """The channel of one direction of a link."""
-        key = (type(link), link.model_dump_json(), base)
+        key = (*_named(link), base)
         if key not in self._channels:
             _remember(self._channels, key, super().channel(link, base))
         return self._channels[key]
+
+    def drawer(self, link: Any, base: Path | None) -> Draw:
+        """What draws the channels of one direction of a random link."""
+        key = (*_named(link), base)
+        if key not in self._drawers:
+            _remember(self._drawers, key, super().drawer(link, base))
+        return self._drawers[key]
+
+    def exchange(self, make: Callable[..., Exchange], uplink: Any, downlink: Any, *details: Any) -> Exchange:
+        """What ``make`` says of two directions of a link."""
+        key = (make, *_named(uplink), *_named(downlink), details[-1])
+        if key not in self._exchanges:
+            _remember(self._exchanges, key, make(uplink, downlink, *details))
+        return self._exchanges[key]
 
     def tabulate(self, make: Callable[..., Candidates], group: Group, server: Card, *details: Any) -> Candidates:
         """The candidates of a group; profiles and cards are told apart by identity, and kept alive for it."""
@@ -70,6 +97,11 @@ class Memory(Library):
         if key not in self._tables:
             _remember(self._tables, key, (parts, make(group, server, *details)))
         return self._tables[key][1]
+
+
+def _named(link: Any) -> tuple[type, str]:
+    """One direction of a link, told apart by what was written."""
+    return type(link), link.model_dump_json()
 
 
 def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:

@@ -1,7 +1,8 @@
-"""What a candidate is predicted to cost before it runs: stages at mean rates, without queues and without others.
+"""What a candidate is predicted to cost before it runs: the mean of its stages, without queues and without others.
 
-Frames that are sent again are counted with their mean; a shared cell is taken to be empty. A LoRaWAN link is predicted
-frame by frame, at the level that its distance gives.
+A transfer takes what it takes in the mean over the instants at which it can meet the link (`simulator.plan.exchange`).
+Frames that are sent again are counted with their mean number; a shared cell is taken to be empty. A LoRaWAN link is
+predicted frame by frame.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from simulator.physics.lora import (
     last_frame_bytes,
     uplink_airtime_s,
 )
-from simulator.physics.rrc import tail_j
 from simulator.plan.candidates import Candidates
 from simulator.plan.system import Group
 from simulator.units import human
@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Predicted cost of every candidate, without queues, at the channel's mean rates; shape (cuts, ways out)."""
+    """Predicted mean cost of every candidate, without queues; shape (cuts, ways out)."""
 
     uplink_s: Floats
     downlink_s: Floats
@@ -48,90 +48,60 @@ class Prediction:
         return table @ shares
 
 
-def predict(table: Candidates, group: Group, uplink_rate_bps: float | None = None) -> Prediction:
+def predict(table: Candidates, group: Group, uplink_rate_bps: Floats | None = None) -> Prediction:
     """Score every candidate.
 
     Parameters
     ----------
     table : Candidates
     group : Group
-    uplink_rate_bps : float, optional
-        Uplink rate to assume instead of the channel's mean; a LoRaWAN link knows its own times.
+    uplink_rate_bps : array, shape (n,), optional
+        Mean rates of the uplink to assume instead of its own, for each of which everything is predicted: all of its
+        rates change by the same factor. A LoRaWAN link knows its own times.
+
+    Returns
+    -------
+    Prediction
+        With n as the first axis of all that depends on the rate, if there are such rates.
     """
     if group.lora is not None:
         return _over_lora(table, group, group.lora.parameters())
-    up_bps = group.uplink.mean_rate_bps if uplink_rate_bps is None else uplink_rate_bps
-    up_bps, down_bps = up_bps * group.delivered_up, group.downlink.mean_rate_bps * group.delivered_down
-    bits_up, bits_down = table.bytes_up * 8, table.bytes_down * 8
-    up_s, down_s = bits_up / up_bps, bits_down / down_bps
+    scale = 1.0 if uplink_rate_bps is None else uplink_rate_bps[:, None, None] / group.uplink.mean_rate_bps
+    bits_up = table.bytes_up * 8 / group.delivered_up
+    bits_down = table.bytes_down * 8 / group.delivered_down
+    sends, answered = bits_up > 0, bits_down > 0
     propagation_s = np.where(table.offloaded, 2 * group.propagation_s, 0.0)
     elsewhere_s = table.edge_s + propagation_s
-    rest = _rest(group, table.device_s, up_s, elsewhere_s, propagation_s / 2, down_s)
-    waking_s = rest.waking_up_s + rest.waking_down_s
-    latency = decide.latency_s(table.device_s, waking_s + up_s, table.edge_s, down_s, propagation_s)
+    # an answer counts when it is sent, before it is there
+    after_s = np.where(answered, propagation_s / 2, elsewhere_s)
+    awaited_s = elsewhere_s - after_s
+    waking_up_s, waking_down_s, resting_j = np.zeros((3, *bits_up.shape))
+    states, waking = group.radio_states, None
+    if states is not None:
+        waking = states.wakings(awaited_s, sends, answered)
+        waking_up_s, waking_down_s = waking.up_s, waking.down_s
+    up_s, down_s = group.exchange.times_s(bits_up / scale, awaited_s + waking_down_s, bits_down)
+    if states is not None and waking is not None:
+        pauses = awaited_s, after_s
+        resting_j = waking.energy_j + states.resting_j(waking, table.device_s, up_s + down_s, *pauses, sends)
     radio = group.cellular
+    waking_s = waking_up_s + waking_down_s
+    latency = decide.latency_s(table.device_s, waking_s + up_s, table.edge_s, down_s, propagation_s)
     energy = decide.energy_j(
         table.device_s,
-        bits_up / group.delivered_up,
+        bits_up,
         up_s,
-        bits_down / group.delivered_down,
+        bits_down,
         down_s,
         waking_s + elsewhere_s,
-        rest.energy_j,
+        resting_j,
         group.card.active_w,
         group.card.idle_w,
         radio.active_power.value if radio else 0.0,
         radio.uplink_energy_per_bit.value if radio else 0.0,
         radio.downlink_energy_per_bit.value if radio else 0.0,
     )
-    return Prediction(rest.waking_up_s + up_s, rest.waking_down_s + down_s, propagation_s, latency, energy)
-
-
-@dataclass(frozen=True, eq=False)
-class _Rest:
-    """What a radio does beside its transfers; shape (cuts, ways out)."""
-
-    waking_up_s: Floats
-    waking_down_s: Floats
-    energy_j: Floats
-
-
-def _rest(
-    group: Group, device_s: Floats, up_s: Floats, elsewhere_s: Floats, arriving_s: Floats, down_s: Floats
-) -> _Rest:
-    """Promotions, tails and idle time of the radio for one request, all else going on at its mean rate.
-
-    Before the uplink the radio has been quiet for the mean time between two requests of the device, less what this one
-    keeps it busy; for ever where that time is not known. While the answer is awaited it falls asleep as far as it gets,
-    and again after the last transfer. It is idle while the device computes, unless it is still falling asleep. An
-    answer counts when it is sent, ``arriving_s`` before it is there.
-    """
-    radio, rate = group.cellular, group.workload.rate
-    nothing = np.zeros(up_s.shape)
-    if radio is None:
-        return _Rest(nothing, nothing, nothing)
-    sends, answered = up_s > 0, down_s > 0
-    after_s = np.where(answered, arriving_s, elsewhere_s)
-    awaited_s = elsewhere_s - after_s
-    quiet_s = np.maximum((np.inf if rate is None else 1 / rate) - up_s - awaited_s - down_s, 0.0)
-    before, between = (np.searchsorted(radio.tail_ends_s, pause_s, side="right") for pause_s in (quiet_s, awaited_s))
-    # the promotion itself shortens the pause, so that the radio may not have fallen asleep that far
-    less_s = np.maximum(quiet_s - radio.wake_delays_s[before], 0.0)
-    before = np.searchsorted(radio.tail_ends_s, less_s, side="right")
-    waking_up_s = np.where(sends, radio.wake_delays_s[before], 0.0)
-    waking_down_s = np.where(answered, radio.wake_delays_s[between], 0.0)
-    waking_j = waking_up_s * radio.wake_powers_w[before] + waking_down_s * radio.wake_powers_w[between]
-    quiet_s = np.maximum(quiet_s - waking_up_s - waking_down_s, 0.0)
-    whole_s = radio.tail_ends_s[-1] if radio.tail_ends_s.size else 0.0
-    tails_j = nothing
-    for pause_s in (quiet_s, awaited_s):
-        tail = tail_j(pause_s.ravel(), radio.tail_ends_s, radio.tail_powers_w).reshape(up_s.shape)
-        tails_j = tails_j + np.where(sends, tail, 0.0)
-    asleep_s = np.maximum(np.where(sends, quiet_s - whole_s, np.inf), 0.0)
-    idle_s = np.minimum(device_s, asleep_s)
-    for pause_s in (awaited_s, after_s):
-        idle_s = idle_s + np.where(sends, np.maximum(pause_s - whole_s, 0.0), 0.0)
-    return _Rest(waking_up_s, waking_down_s, waking_j + tails_j + radio.idle_power.value * idle_s)
+    return Prediction(waking_up_s + up_s, waking_down_s + down_s, propagation_s, latency, energy)
 
 
 def too_long(table: Candidates, group: Group) -> tuple[str, ...]:
@@ -165,13 +135,17 @@ def _check_answer(size_bytes: float, most_bytes: int) -> str:
 
 
 def _over_lora(table: Candidates, group: Group, rules: LoraParameters) -> Prediction:
-    """Prediction for a quiet LoRaWAN link whose device has its hour's airtime left, at its settled data rate."""
+    """Prediction for a quiet LoRaWAN link whose device has its hour's airtime left, at its settled data rate.
+
+    With shadowing it is the mean over the devices that the gateway hears.
+    """
     up_s, down_s, on_air_s, listens_s = np.zeros((4, *table.bytes_up.shape))
     for cell in map(tuple, np.argwhere(table.offloaded).tolist()):
         sizes = float(table.bytes_up[cell]), float(table.bytes_down[cell])
-        up_s[cell], down_s[cell], on_air_s[cell], listens_s[cell] = _exchange(
-            rules, *sizes, float(table.edge_s[cell]), group.propagation_s
-        )
+        for share, heard in rules.heard():
+            found = _exchange(heard, *sizes, float(table.edge_s[cell]), group.propagation_s)
+            for values, value in zip((up_s, down_s, on_air_s, listens_s), found, strict=True):
+                values[cell] += share * value
     propagation_s = np.where(table.offloaded, 2 * group.propagation_s, 0.0)
     latency = decide.latency_s(table.device_s, up_s, table.edge_s, down_s, propagation_s)
     energy = group.card.active_w * table.device_s + group.card.idle_w * (latency - table.device_s)

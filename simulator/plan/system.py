@@ -14,15 +14,18 @@ from typing import TypeVar
 
 from simulator.devices.card import Card, load_card
 from simulator.errors import OffloadSimError, Problem, ScenarioError
-from simulator.links.base import LinkKind
+from simulator.links.base import Draw, LinkKind
 from simulator.links.lora import LoraLink
 from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import Radio, load_radio
 from simulator.physics.link import Channel
 from simulator.physics.lora import RECEIVE_DELAY1_S
+from simulator.plan.exchange import Exchange, make_exchange
+from simulator.plan.gaps import gaps_of
 from simulator.plan.library import Library
+from simulator.plan.radio_states import RadioStates
 from simulator.profiling.model import ModelProfile, load_profile
-from simulator.profiling.samples import SampleRecords, load_samples
+from simulator.profiling.samples import SampleRecords, check_model, load_samples
 from simulator.scenario.schema import FleetGroup, Link, Scenario
 from simulator.scenario.schema import Workload as WorkloadSpec
 from simulator.units import human
@@ -49,12 +52,18 @@ class Group:
         What the scenario says of either direction.
     uplink, downlink : Channel
         The channels, or what may be assumed of random ones.
+    uplink_draw, downlink_draw : callable or None
+        What draws the channels of its devices, where they are random.
+    exchange : Exchange
+        How long a message and its answer take in the mean.
     delivered_up, delivered_down : float
         Mean share of the transmissions after which a frame need not be sent again.
     propagation_s : float
         One-way delay, the same in both directions.
     radio : Radio, LoraRadio or None
         Power model of the radio, of the sort that the link needs; None charges no radio energy.
+    radio_states : RadioStates or None
+        What such a radio does around its transfers; None for a LoRa radio and for none.
     workload : WorkloadSpec
     samples : SampleRecords or None
     priority : int
@@ -75,10 +84,14 @@ class Group:
     downlink_kind: LinkKind
     uplink: Channel
     downlink: Channel
+    uplink_draw: Draw | None
+    downlink_draw: Draw | None
+    exchange: Exchange
     delivered_up: float
     delivered_down: float
     propagation_s: float
     radio: Radio | LoraRadio | None
+    radio_states: RadioStates | None
     workload: WorkloadSpec
     samples: SampleRecords | None
     priority: int
@@ -207,6 +220,15 @@ class _Reader:
         if workload.samples is not None:
             record = workload.samples
             samples = self.read((*at("workload"), "samples"), lambda: library.read(load_samples, record, base))
+            if samples is not None and profile is not None and not workload.any_model:
+                records, name = samples, profile.name
+                self.read((*at("workload"), "samples"), lambda: check_model(records, name))
+        states = None
+        if isinstance(radio, Radio):
+            gaps = self.read((*at("workload"), "file"), lambda: gaps_of(workload, devices, base))
+            if gaps is None:
+                return None
+            states = RadioStates(radio, gaps)
         if profile is None or card is None or uplink is None or downlink is None:
             return None
         if delivered_up is None or delivered_down is None:
@@ -220,10 +242,14 @@ class _Reader:
             downlink_kind=down,
             uplink=uplink,
             downlink=downlink,
+            uplink_draw=library.drawer(link.uplink, base) if link.uplink.is_random else None,
+            downlink_draw=library.drawer(down, base) if down.is_random else None,
+            exchange=library.exchange(make_exchange, link.uplink, down, uplink, downlink, base),
             delivered_up=delivered_up,
             delivered_down=delivered_down,
             propagation_s=link.propagation,
             radio=radio,
+            radio_states=states,
             workload=workload,
             samples=samples,
             priority=member.priority,

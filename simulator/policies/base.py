@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Objective = Literal["latency", "energy"]
-Encoding = Literal["jpeg", "uint8", "float32"]
+#: a model's profile says which of them it has
+Encoding = Annotated[str, Field(min_length=1, max_length=60)]
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,17 @@ class Intent:
     cut : str or None
         The cut it takes; None when it takes the best of all feasible cuts.
     objective : {"latency", "energy"}
-        What the best cut minimises, predicted with the channel's mean rate.
-    encoding : {"jpeg", "uint8", "float32"}
-        How the model input is encoded when the cut lies before the first layer.
+        What the best cut minimises, as it is predicted.
+    encoding : str or None
+        How the model input is encoded when the cut lies before the first layer; None for the tensor that the model
+        reads.
     thresholds : tuple of float or None
         One threshold for each early exit; None when the exits are not evaluated.
     """
 
     cut: str | None
     objective: Objective = "latency"
-    encoding: Encoding = "float32"
+    encoding: str | None = None
     thresholds: tuple[float, ...] | None = None
 
 

@@ -22,8 +22,10 @@ class EarlyExitPolicy(Policy):
         description="One for each early exit: leave when the entropy is at most, or the confidence at least, this.",
     )
     at: str = Field("output", description="Cut after which the server runs the rest; `output` keeps all on the device.")
-    encoding: Encoding = Field(
-        "float32", description="How the input is encoded when the cut lies before the first layer."
+    encoding: Encoding | None = Field(
+        None,
+        description="How the input is encoded when the cut lies before the first layer, such as jpeg; the tensor that "
+        "the model reads if left out.",
     )
 
     def default_label(self) -> str:

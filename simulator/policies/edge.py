@@ -13,7 +13,7 @@ class EdgePolicy(Policy):
     """Every layer runs on the edge server; the device sends its encoded input."""
 
     kind: Literal["edge"] = Field(description="Send the encoded input, run the whole model on the server.")
-    encoding: Encoding = Field(description="How the input is encoded: jpeg, uint8 or float32.")
+    encoding: Encoding = Field(description="How the input is encoded, such as jpeg: one of the model's encodings.")
 
     def default_label(self) -> str:
         """``edge jpeg`` and the like."""

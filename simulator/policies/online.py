@@ -41,7 +41,11 @@ class Observation:
 class OnlinePolicy(Policy):
     """Base of policies that decide for each request."""
 
-    encoding: Encoding = Field("float32", description="How the input is encoded when nothing runs on the device.")
+    encoding: Encoding | None = Field(
+        None,
+        description="How the input is encoded when nothing runs on the device, such as jpeg; the tensor that the model "
+        "reads if left out.",
+    )
 
     def default_label(self) -> str:
         """The kind."""

@@ -1,7 +1,7 @@
 """Split the model at a named cut, or at the best cut for latency or energy.
 
-The best cut is predicted from the profile, the cards and the channel's mean rate, without queues, as in Kang et al.,
-Neurosurgeon, ASPLOS 2017; it is taken once, before the run.
+The best cut is predicted from the profile, the cards and the mean times of transfers, without queues, as in Kang et
+al., Neurosurgeon, ASPLOS 2017; it is taken once, before the run.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ class SplitPolicy(Policy):
     kind: Literal["split"] = Field(description="Run the head on the device and the tail on the server.")
     at: str | None = Field(None, description="The cut: `input`, `output`, or the layer or module that runs last.")
     best: Objective | None = Field(None, description="Take the cut with the least predicted latency or energy.")
-    encoding: Encoding = Field(
-        "float32", description="How the input is encoded when the cut lies before the first layer."
+    encoding: Encoding | None = Field(
+        None,
+        description="How the input is encoded when the cut lies before the first layer, such as jpeg; the tensor that "
+        "the model reads if left out.",
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from simulator.errors import Problem, ProfileError, did_you_mean
@@ -61,26 +62,33 @@ def cut_points(profile: ModelProfile) -> tuple[CutPoint, ...]:
     parents = {index: graph[index].inputs[0] for index in trunk if is_alias(graph[index].kind, graph[index].inputs)}
     sizes = {index: graph[index].output_bytes for index in trunk} | {INPUT: profile.input_bytes}
     integers = {index: graph[index].integer_bytes for index in trunk} | {INPUT: profile.input_integer_bytes}
-    has_integers = any(integers.values())
 
     cuts: list[CutPoint] = []
-    live = {INPUT}
+    live, whole = _Live(parents, sizes), _Live(parents, integers)
+    for tensors in (live, whole):
+        tensors.add(INPUT)
+    read_last: dict[int, list[int]] = {}
+    for tensor, last in last_use.items():
+        read_last.setdefault(last, []).append(tensor)
     before = 0
     name = "input"
     for place in range(len(trunk) + 1):
         if place:
             index = trunk[place - 1]
-            live.add(index)
-            live = {tensor for tensor in live if last_use.get(tensor, -1) >= place}
+            for tensors in (live, whole):
+                if index in last_use:
+                    tensors.add(index)
+                for tensor in read_last.get(place - 1, []):
+                    tensors.remove(tensor)
             before += graph[index].macs
             if graph[index].fused_into is None:
                 name = graph[index].name
         if closed[place]:
             continue
-        crossing, tensors = _crossing(live, parents, sizes)
-        integer_bytes = _crossing(live, parents, integers)[0] if has_integers else 0
+        crossing, count = live.crossing()
+        integer_bytes = whole.crossing()[0]
         label = "output" if place == len(trunk) else name
-        cuts.append(CutPoint(len(cuts), label, place, before, profile.macs - before, crossing, tensors, integer_bytes))
+        cuts.append(CutPoint(len(cuts), label, place, before, profile.macs - before, crossing, count, integer_bytes))
     return tuple(cuts)
 
 
@@ -124,8 +132,8 @@ def is_alias(kind: str, inputs: Sequence[int]) -> bool:
 
 
 def _last_uses(profile: ModelProfile, position: Mapping[int, int]) -> dict[int, int]:
-    """Place in the trunk of the last trunk layer that reads each tensor."""
-    last: dict[int, int] = {}
+    """Place in the trunk of the last trunk layer that reads each tensor; an unread input goes at the first."""
+    last = {INPUT: 0}
     for index in profile.trunk:
         for source in profile.graph[index].inputs:
             last[source] = position[index]
@@ -134,17 +142,51 @@ def _last_uses(profile: ModelProfile, position: Mapping[int, int]) -> dict[int, 
 
 def _inside_fusion(profile: ModelProfile, position: Mapping[int, int]) -> list[bool]:
     """For every place of the trunk, whether a cut there would separate a fused layer from its host."""
-    closed = [False] * (len(profile.trunk) + 1)
+    opens = [0] * (len(profile.trunk) + 2)
     for index in profile.trunk:
         host = profile.graph[index].fused_into
-        if host is not None:
-            for place in range(position[host] + 1, position[index] + 1):
-                closed[place] = True
-    return closed
+        if host is not None and position[host] < position[index]:
+            opens[position[host] + 1] += 1
+            opens[position[index] + 1] -= 1
+    return [depth > 0 for depth in accumulate(opens[:-1])]
+
+
+class _Live:
+    """The tensors that layers still read: trees of aliases, of which only those are counted anew that have changed."""
+
+    def __init__(self, parents: Mapping[int, int], sizes: Mapping[int, int]) -> None:
+        self._parents, self._sizes = parents, sizes
+        self._root: dict[int, int] = {}
+        self._tree: dict[int, set[int]] = {}
+        self._cost: dict[int, tuple[int, int]] = {}
+        self._changed: set[int] = set()
+        self._bytes = self._tensors = 0
+
+    def add(self, tensor: int) -> None:
+        root = tensor
+        while root in self._parents and root not in self._root:
+            root = self._parents[root]
+        self._root[tensor] = root = self._root.get(root, root)
+        self._tree.setdefault(root, set()).add(tensor)
+        self._changed.add(root)
+
+    def remove(self, tensor: int) -> None:
+        root = self._root[tensor]
+        self._tree[root].discard(tensor)
+        self._changed.add(root)
+
+    def crossing(self) -> tuple[int, int]:
+        """Bytes and number of the fewest bytes from which every live tensor can be viewed."""
+        for root in self._changed:
+            old = self._cost.get(root, (0, 0))
+            new = self._cost[root] = _crossing(self._tree[root], self._parents, self._sizes)
+            self._bytes, self._tensors = self._bytes + new[0] - old[0], self._tensors + new[1] - old[1]
+        self._changed.clear()
+        return self._bytes, self._tensors
 
 
 def _crossing(live: set[int], parents: Mapping[int, int], sizes: Mapping[int, int]) -> tuple[int, int]:
-    """Bytes and number of the fewest bytes from which every live tensor can be viewed.
+    """The same for the live tensors of one tree.
 
     The aliases of one tensor form a tree; each subtree costs the smaller of its root and of its live parts.
     """

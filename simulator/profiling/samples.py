@@ -1,12 +1,14 @@
 """Sample records: what each exit of a model says about each sample, and whether it is right.
 
-A file is a CSV whose comment lines (``#``) name its source. Columns: ``sample``; for each early exit ``k`` from 1 on
+A file is a CSV whose comment lines (``#``) name the models that it records (``# model: resnet50_exits``, or several
+with commas between) and its source. Columns: ``sample``; for each early exit ``k`` from 1 on
 ``entropy_k`` or ``confidence_k`` (one of the two throughout) and ``correct_k``; last ``correct_final``. A model
 without exits needs ``sample,correct_final`` only.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +33,14 @@ class SampleRecords:
         Whether each exit, and last the final output, is right.
     small_is_sure : bool
         True for entropies, False for confidences.
+    models : tuple of str
+        Names of the models that were recorded; empty where the file does not say.
     """
 
     scores: NDArray[np.float64]
     correct: NDArray[np.bool_]
     small_is_sure: bool
+    models: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -99,4 +104,26 @@ def load_samples(reference: str, base: Path | None = None) -> SampleRecords:
         wrong = float(scores[(scores < 0) | (scores > most)][0])
         what = "an entropy is at least 0" if score == "entropy" else "a confidence lies between 0 and 1"
         raise TraceError(Problem(f"holds the {score} {wrong:g}", what, file=file))
-    return SampleRecords(scores, correct.astype(bool), score == "entropy")
+    return SampleRecords(scores, correct.astype(bool), score == "entropy", _models(lines))
+
+
+def check_model(records: SampleRecords, model: str) -> None:
+    """Refuse the records of another model.
+
+    Raises
+    ------
+    TraceError
+        When the records name other models, or none.
+    """
+    if model in records.models:
+        return
+    other = "if what it records holds for this model all the same, write any_model: true"
+    if records.models:
+        raise TraceError(Problem(f"records {' and '.join(records.models)}, not {model}", other))
+    raise TraceError(Problem("does not say which model it records", f"add the line # model: {model}; {other}"))
+
+
+def _models(lines: list[str]) -> tuple[str, ...]:
+    """What the comment lines say of the models."""
+    said = [line[1:].strip().removeprefix("model:") for line in lines if re.match(r"#\s*model:", line)]
+    return tuple(name.strip() for names in said for name in names.split(",") if name.strip())

@@ -24,6 +24,7 @@ def _workload_rules() -> list[dict[str, Any]]:
     """Which fields belong to which arrivals, as `Workload.rules` says it."""
     never: dict[str, Any] = {"not": {}}
     without = {"enum": [None, NO_JITTER]}
+    no_phase = {"const": None}
     drawn = {
         "required": ["rate"],
         "oneOf": [{"required": ["requests"]}, {"required": ["duration"]}],
@@ -31,8 +32,14 @@ def _workload_rules() -> list[dict[str, Any]]:
     }
     return [
         {"if": _arrivals("periodic"), "then": drawn},
-        {"if": _arrivals("poisson"), "then": {**drawn, "properties": {"file": never, "jitter": without}}},
-        {"if": _arrivals("recorded"), "then": {"required": ["file"], "properties": {"rate": never, "jitter": without}}},
+        {
+            "if": _arrivals("poisson"),
+            "then": {**drawn, "properties": {"file": never, "jitter": without, "phase": no_phase}},
+        },
+        {
+            "if": _arrivals("recorded"),
+            "then": {"required": ["file"], "properties": {"rate": never, "jitter": without, "phase": no_phase}},
+        },
     ]
 
 

@@ -88,6 +88,11 @@ class Workload(RuledPart):
     jitter: Duration = Field(
         0.0, json_schema_extra=_ZERO, description="Each arrival moves by a uniform draw from 0 to this; periodic only."
     )
+    phase: Duration | None = Field(
+        None,
+        description="Time of the first arrival, less than a period; drawn for each device and replication if left out; "
+        "0 s puts devices in step. Periodic only.",
+    )
     file: ArrivalsReference | None = Field(
         None, description="CSV with the column arrival_s and, if devices differ, the column device; recorded only."
     )
@@ -103,6 +108,9 @@ class Workload(RuledPart):
     samples: SamplesReference | None = Field(
         None, description="Records of what each exit says about each sample; each request draws one."
     )
+    any_model: bool = Field(
+        False, strict=True, description="Whether the records of another model are taken as if they were this one's."
+    )
 
     @property
     def expected_requests(self) -> float:
@@ -111,11 +119,23 @@ class Workload(RuledPart):
             return float(self.requests)
         return (self.rate or 0.0) * (self.duration or 0.0)
 
+    @model_validator(mode="after")
+    def _begins_in_the_first_period(self) -> Self:
+        """Refuse a phase that is none."""
+        if self.phase is not None and self.rate is not None and self.phase * self.rate >= 1:
+            message = f"a phase of {human(self.phase, 'time')} is no part of a period of {human(1 / self.rate, 'time')}"
+            raise nested(Problem(message, "write less than a period", ("phase",)))
+        return self
+
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
         """Which fields belong to which arrivals."""
         arrivals = given.get("arrivals")
         has = {key for key, value in given.items() if value is not None and (key, value) != ("jitter", NO_JITTER)}
+        if given.get("any_model") and "samples" not in has:
+            yield Problem(
+                "any_model without samples has no effect", "write samples too, or leave it out", ("any_model",)
+            )
         if {"requests", "duration"} <= has:
             yield Problem("requests and duration exclude each other", "leave one of them out", ("duration",))
         if arrivals in ("periodic", "poisson"):
@@ -127,10 +147,11 @@ class Workload(RuledPart):
                 yield Problem(
                     f"{arrivals} arrivals have no file", "leave it out, or write arrivals: recorded", ("file",)
                 )
-        if arrivals in ("poisson", "recorded") and "jitter" in has:
-            yield Problem(
-                f"{arrivals} arrivals have no jitter", "leave it out, or write arrivals: periodic", ("jitter",)
-            )
+        for field in sorted({"jitter", "phase"} & has):
+            if arrivals in ("poisson", "recorded"):
+                yield Problem(
+                    f"{arrivals} arrivals have no {field}", "leave it out, or write arrivals: periodic", (field,)
+                )
         if arrivals == "recorded":
             if "file" not in has:
                 yield Problem("recorded arrivals need a file", "a CSV with the column arrival_s", ("file",))

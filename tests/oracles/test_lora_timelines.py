@@ -43,7 +43,7 @@ def world(folder: Path, size_bytes: int, server: str = "0 s", **link: Any) -> di
         device,
         far,
         link={"uplink": uplink, "propagation": propagation, "radio": "sx1272"},
-        workload={"arrivals": "periodic", "rate": "1000 /s", "requests": 1},
+        workload={"arrivals": "periodic", "phase": "0 s", "rate": "1000 /s", "requests": 1},
         policies=[{"kind": "edge", "encoding": "uint8"}],
         result_size="1 B",
     )

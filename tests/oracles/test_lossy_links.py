@@ -140,7 +140,7 @@ def test_a_model_that_tolerates_loss_keeps_a_part_of_its_accuracy(
 def test_known_answers_lose_their_part_too(tmp_path: Path) -> None:
     """All samples are right at the last exit, so the accuracy is the kept share: 0.49 + 0.42 0.6 + 0.09 0.1."""
     records = tmp_path / "samples.csv"
-    records.write_text("sample,correct_final\n" + "".join(f"{k},1\n" for k in range(5)))
+    records.write_text("# model: chain\nsample,correct_final\n" + "".join(f"{k},1\n" for k in range(5)))
     losses = {"share": 0.3, "retransmit": False}
     result = requests(tmp_path, 2000, losses, count=5000, loss_effect=EFFECT, samples=str(records))
     assert result.requests["correct"].all()

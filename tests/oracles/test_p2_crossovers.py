@@ -66,7 +66,7 @@ def test_the_best_cut_changes_at_the_published_rates(cut: str) -> None:
 def test_latency_at_four_megabit_in_the_unit_of_the_paper(cut: str, published_s: float) -> None:
     """At 4 Mbit/s of the paper, which are 4 Mibit/s, simulated to the end, to the published digit."""
     rate = f"{4e6 * PAPER_UNIT!r} bit/s"
-    policy = {"kind": "split", "at": cut, "encoding": "float32"}
+    policy = {"kind": "split", "at": cut}
     row = simulator.run(surgery(rate, [policy])).summary.iloc[0]
     assert row["latency_mean_s"] == pytest.approx(published_s, abs=0.0006)
 

@@ -10,7 +10,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.special import stdtrit
 from worlds import card, chain, scenario
 
@@ -80,7 +82,7 @@ def test_m_g_1_from_early_exits_follows_pollaczek_khinchine(tmp_path: Path) -> N
     server = card(tmp_path, "server", "server", {"head": "3 ms", "exit_1": "1 ms", "tail": "10 ms"})
     records = tmp_path / "samples.csv"
     rows = "".join(f"{k},{0.1 if k < 6 else 0.9},1,1\n" for k in range(10))
-    records.write_text("sample,entropy_1,correct_1,correct_final\n" + rows)
+    records.write_text("# model: chain\nsample,entropy_1,correct_1,correct_final\n" + rows)
     mean, second = 0.6 * 0.004 + 0.4 * 0.014, 0.6 * 0.004**2 + 0.4 * 0.014**2
     rate = 0.7 / mean
     document = scenario(
@@ -92,6 +94,52 @@ def test_m_g_1_from_early_exits_follows_pollaczek_khinchine(tmp_path: Path) -> N
         policies=[{"kind": "early_exit", "thresholds": [0.5]}],
     )
     assert_mean(document, mean + rate * second / (2 * (1 - rate * mean)))
+
+
+def stated(value: Any) -> dict[str, Any]:
+    return {"value": value, "source": "tests"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("utilisation", [0.4, 0.8])
+def test_m_e2_1_waits_three_quarters_as_long_as_m_m_1(tmp_path: Path, utilisation: float) -> None:
+    """Two exponential stages have a squared variation of 1/2: E[T] = s + 3/4 rho s / (1 - rho)."""
+    document = local_queue(tmp_path, utilisation, {"distribution": "erlang", "stages": stated(2)})
+    assert_mean(document, SERVICE_S + 0.75 * utilisation * SERVICE_S / (1 - utilisation))
+
+
+@pytest.mark.slow
+def test_m_g_1_with_gamma_service_follows_pollaczek_khinchine(tmp_path: Path) -> None:
+    """Gamma service with cv 2: E[T] = s + rho s (1 + cv^2) / (2 (1 - rho))."""
+    document = local_queue(tmp_path, 0.5, {"distribution": "gamma", "cv": stated(2.0)})
+    assert_mean(document, SERVICE_S + 0.5 * SERVICE_S * (1 + 4) / (2 * 0.5))
+
+
+@pytest.mark.slow
+def test_m_g_1_with_two_point_service_follows_pollaczek_khinchine(tmp_path: Path) -> None:
+    """One run in ten takes 5 times as long: factors 1/1.4 and 5/1.4, second moment (0.9 + 0.1 x 25) / 1.4^2."""
+    rho, second = 0.6, (0.9 + 0.1 * 25) / 1.4**2
+    slow = {"distribution": "two_point", "slow_share": stated(0.1), "slow_ratio": stated(5.0)}
+    assert_mean(local_queue(tmp_path, rho, slow), SERVICE_S + rho * SERVICE_S * second / (2 * (1 - rho)))
+
+
+@pytest.mark.slow
+def test_m_g_1_with_measured_service_follows_pollaczek_khinchine(tmp_path: Path) -> None:
+    """Times of 3, 4, 4 and 9 ms in a file: mean 5 ms, second moment 122 / 4 / 25 of the factors."""
+    rho, second = 0.6, 122 / 4 / 25
+    (tmp_path / "times.csv").write_text("factor\n3\n4\n4\n9\n")
+    measured = {"distribution": "empirical", "file": stated("times.csv")}
+    assert_mean(local_queue(tmp_path, rho, measured), SERVICE_S + rho * SERVICE_S * second / (2 * (1 - rho)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("utilisation", [0.5, 0.8])
+def test_d_m_1_latency(tmp_path: Path, utilisation: float) -> None:
+    """Equal gaps: E[T] = s / (1 - sigma), where sigma = exp(-(1 - sigma) / rho) is what an arrival finds busy."""
+    sigma = brentq(lambda x: x - math.exp(-(1 - x) / utilisation), 0.0, 1 - 1e-9)
+    document = local_queue(tmp_path, utilisation, {"distribution": "exponential"})
+    document["workload"]["arrivals"] = "periodic"
+    assert_mean(document, SERVICE_S / (1 - sigma))
 
 
 def offloaded(
@@ -136,3 +184,22 @@ def test_a_tandem_of_exponential_stations_is_two_queues(tmp_path: Path) -> None:
     utilisation = 0.6
     document = offloaded(tmp_path, 1, {"distribution": "exponential"}, devices=1, rate=utilisation / SERVICE_S)
     assert_mean(document, 2 * SERVICE_S / (1 - utilisation))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("utilisation", "places"), [(0.8, 3), (1.5, 5)])
+def test_m_m_1_k_loses_and_delays_as_its_states_say(tmp_path: Path, utilisation: float, places: int) -> None:
+    """K requests at most, one of them in service: probabilities p_n proportional to rho^n for n up to K.
+
+    Who finds K is lost; latency of the others by Little's law, mean number over the rate that gets in. Both within 4
+    standard errors.
+    """
+    rate = utilisation / SERVICE_S
+    document = offloaded(tmp_path, 1, None, devices=1, rate=rate) | {"serving": {"queue_limit": places - 1}}
+    states = utilisation ** np.arange(places + 1)
+    states = states / states.sum()
+    number = float(states @ np.arange(places + 1))
+    assert_mean(document, number / (rate * (1 - float(states[-1]))))
+    rows = simulator.run(document).requests
+    lost = (rows["status"] == "dropped").groupby(rows["replication"]).mean()
+    assert abs(lost.mean() - states[-1]) <= 4 * lost.std() / math.sqrt(REPLICATIONS)

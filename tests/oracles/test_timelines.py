@@ -29,7 +29,7 @@ def world(folder: Path, **changes: Any) -> dict[str, Any]:
 
 def test_local_requests_queue_on_the_device(tmp_path: Path) -> None:
     """0.5 s of service at 4 requests a second: the k-th of three waits k * 0.25 s."""
-    rows = requests(world(tmp_path, workload={"arrivals": "periodic", "rate": "4 /s", "requests": 3}))
+    rows = requests(world(tmp_path, workload={"arrivals": "periodic", "phase": "0 s", "rate": "4 /s", "requests": 3}))
     assert rows["arrival_s"].tolist() == pytest.approx([0, 0.25, 0.5], abs=NANO)
     assert rows["device_wait_s"].tolist() == pytest.approx([0, 0.25, 0.5], abs=NANO)
     assert rows["finish_s"].tolist() == pytest.approx([0.5, 1.0, 1.5], abs=NANO)
@@ -55,7 +55,7 @@ def test_sending_the_encoded_input_skips_the_device(tmp_path: Path) -> None:
 def test_two_devices_share_one_server_in_order_of_device(tmp_path: Path) -> None:
     """Equal devices tie at the server; the lower number goes first, the other waits one service of 50 ms."""
     document = world(tmp_path, policies=[{"kind": "edge", "encoding": "uint8"}], count=2)
-    rows = requests(document | {"workload": {"arrivals": "periodic", "rate": "1 /s", "requests": 1}})
+    rows = requests(document | {"workload": {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1}})
     assert rows["edge_wait_s"].tolist() == pytest.approx([0, 0.05], abs=NANO)
     assert rows["latency_s"].tolist() == pytest.approx([0.15, 0.20], abs=NANO)
 
@@ -64,7 +64,7 @@ def test_each_group_has_its_own_device_and_link(tmp_path: Path) -> None:
     """On the device 0.5 s, 0.25 s on the faster one; over the link 0.15 s, over the other 40 + 1 + 50 + 10 + 1 ms."""
     other = {"uplink": {"rate": "200 kbit/s"}, "downlink": {"rate": "32 kbit/s"}, "propagation": "1 ms"}
     faster = card(tmp_path, "faster", "device", {"head": "50 ms", "tail": "200 ms"})
-    workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 1}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1}
     fleet = [{"name": "plain", "count": 1}, {"name": "other", "count": 1, "device": faster, "link": other}]
     policies = [{"kind": "local"}, {"kind": "edge", "encoding": "uint8"}]
     serving = {"workers": 2}
@@ -77,7 +77,7 @@ def test_two_workers_serve_two_devices_at_once(tmp_path: Path) -> None:
     """With two workers nobody waits."""
     document = world(tmp_path, policies=[{"kind": "edge", "encoding": "uint8"}], count=2)
     document["server"] = card(tmp_path, "server", "server", {"head": "10 ms", "tail": "40 ms"}, workers=2)
-    rows = requests(document | {"workload": {"arrivals": "periodic", "rate": "1 /s", "requests": 1}})
+    rows = requests(document | {"workload": {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1}})
     assert rows["edge_wait_s"].tolist() == pytest.approx([0, 0], abs=NANO)
 
 
@@ -88,7 +88,7 @@ def test_an_outage_delays_a_transfer_by_its_length_and_the_trace_wraps(tmp_path:
     wraps and gives 50 ms, an outage and 20 ms: ends at 0.37 s.
     """
     path = trace(tmp_path, [(0.0, 100e3), (0.05, 0.0), (0.1, 0.0), (0.15, 100e3)])
-    link = {"uplink": {"trace": path}, "downlink": {"rate": "32 kbit/s"}}
+    link = {"uplink": {"trace": path, "start": "0 s"}, "downlink": {"rate": "32 kbit/s"}}
     times = tmp_path / "arrivals.csv"
     times.write_text("arrival_s\n0\n0.19\n")
     workload = {"arrivals": "recorded", "file": str(times)}
@@ -101,7 +101,7 @@ def test_an_exit_on_the_device_sends_nothing_and_its_head_costs_when_not_taken(t
     times = {"head": "100 ms", "exit_1": "20 ms", "tail": "400 ms"}
     for entropy, expected in ((0.1, 0.12), (0.9, 0.12 + 0.08 + 0.005 + 0.04 + 0.01 + 0.005)):
         records = tmp_path / "samples.csv"
-        records.write_text(f"sample,entropy_1,correct_1,correct_final\n0,{entropy},0,1\n")
+        records.write_text(f"# model: chain\nsample,entropy_1,correct_1,correct_final\n0,{entropy},0,1\n")
         document = world(tmp_path)
         chain(tmp_path, {"head": 1000, "tail": 40}, input_bytes=4000, heads={"head": "exit_1"})
         card(tmp_path, "device", "device", times)
@@ -116,14 +116,14 @@ def test_an_exit_on_the_device_sends_nothing_and_its_head_costs_when_not_taken(t
 def test_without_exits_the_final_output_is_judged(tmp_path: Path) -> None:
     """The exit of every sample is wrong, its final output right: right when all of the model runs."""
     records = tmp_path / "samples.csv"
-    records.write_text("sample,entropy_1,correct_1,correct_final\n0,0.1,0,1\n1,0.9,0,1\n")
-    workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 4, "samples": str(records)}
+    records.write_text("# model: chain\nsample,entropy_1,correct_1,correct_final\n0,0.1,0,1\n1,0.9,0,1\n")
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 4, "samples": str(records)}
     assert requests(world(tmp_path, workload=workload))["correct"].tolist() == [True] * 4
 
 
 def test_requests_beyond_the_horizon_are_censored(tmp_path: Path) -> None:
     """0.5 s of service at 4 a second until 1.2 s: two are finished, the third is being computed."""
-    workload = {"arrivals": "periodic", "rate": "4 /s", "requests": 3}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "4 /s", "requests": 3}
     rows = requests(world(tmp_path, workload=workload, horizon="1.2 s"))
     assert rows["status"].tolist() == ["completed", "completed", "censored"]
     assert rows["finish_s"].isna().tolist() == [False, False, True]
@@ -131,7 +131,7 @@ def test_requests_beyond_the_horizon_are_censored(tmp_path: Path) -> None:
 
 def test_who_would_arrive_after_the_horizon_is_no_request(tmp_path: Path) -> None:
     """4 a second until 1.2 s: five arrive, at 0 to 1 s; nobody is charged with later ones, who miss no deadline."""
-    workload = {"arrivals": "periodic", "rate": "4 /s", "requests": 100, "deadline": "10 s"}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "4 /s", "requests": 100, "deadline": "10 s"}
     result = simulator.run(world(tmp_path, workload=workload, horizon="1.2 s"))
     assert result.requests["arrival_s"].tolist() == [0, 0.25, 0.5, 0.75, 1.0]
     assert result.summary.loc[0, ["requests", "completed", "censored"]].tolist() == [5, 2, 3]
@@ -140,7 +140,7 @@ def test_who_would_arrive_after_the_horizon_is_no_request(tmp_path: Path) -> Non
 
 def test_an_answer_at_the_very_deadline_is_in_time(tmp_path: Path) -> None:
     """0.5 s of service at 4 a second, deadline 0.5 s: the first is just in time, those that wait are not."""
-    workload = {"arrivals": "periodic", "rate": "4 /s", "requests": 3, "deadline": "0.5 s"}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "4 /s", "requests": 3, "deadline": "0.5 s"}
     assert requests(world(tmp_path, workload=workload))["deadline_met"].tolist() == [True, False, False]
 
 
@@ -153,7 +153,7 @@ def test_who_finds_the_queue_full_gets_no_answer_from_the_server(tmp_path: Path,
             count=3,
             serving={"queue_limit": 1, "when_full": when_full},
             policies=[{"kind": "edge", "encoding": "uint8"}],
-            workload={"arrivals": "periodic", "rate": "1 /s", "requests": 1},
+            workload={"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1},
         )
     )
     assert rows["bytes_up"].tolist() == [1000, 1000, 1000]
@@ -164,7 +164,7 @@ def test_energy_of_a_split_request_is_power_times_time(tmp_path: Path) -> None:
     """0.24 s: 0.1 s at 3 W, 0.14 s at 1 W; radio 2 W for 0.09 s, 8000 x 100 nJ, 320 x 50 nJ, else 0.5 W."""
     document = world(tmp_path, policies=[{"kind": "split", "at": "head"}])
     document["link"] |= {"radio": radio(tmp_path)}
-    document["workload"] = {"arrivals": "periodic", "rate": "1 /s", "requests": 1}
+    document["workload"] = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1}
     row = requests(document).iloc[0]
     assert row["energy_compute_j"] == pytest.approx(0.3, abs=NANO)
     assert row["energy_radio_j"] == pytest.approx(2 * 0.09 + 8000 * 100e-9 + 320 * 50e-9, abs=NANO)

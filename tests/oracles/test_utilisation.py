@@ -25,7 +25,7 @@ def utilisations(folder: Path, **changes: Any) -> list[float]:
     return [float(row[f"utilisation_{station}"]) for station in ("device", "uplink", "edge")]
 
 
-ONCE = {"arrivals": "periodic", "rate": "1 /s", "requests": 1}
+ONCE = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1}
 SPLIT = [{"kind": "split", "at": "head"}]
 
 
@@ -52,5 +52,5 @@ def test_finishing_on_the_device_keeps_it_busy(tmp_path: Path) -> None:
 
 def test_the_warm_up_does_not_count(tmp_path: Path) -> None:
     """Busy 0.5 s of every second; observed from 2.25 s to 3.5 s: 0.25 s and 0.5 s of 1.25 s."""
-    workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 4}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 4}
     assert utilisations(tmp_path, workload=workload, statistics={"warmup": "2.25 s"})[0] == pytest.approx(0.6)

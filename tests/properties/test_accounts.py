@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card(place, "other", "device", {"head": "50 ms", "exit_1": "1 ms", "tail": "20 ms"}, idle="0.4 W", active="5 W")
     radio(place, name="cellular", promotion=slow, tail=[("400 ms", "1.1 W"), ("900 ms", "0.7 W", "50 ms", "0.9 W")])
     rows = "".join(f"{k},{k / 20},{k % 2},1\n" for k in range(20))
-    (place / "samples.csv").write_text("sample,entropy_1,correct_1,correct_final\n" + rows)
+    (place / "samples.csv").write_text("# model: chain\nsample,entropy_1,correct_1,correct_final\n" + rows)
     return place
 
 

@@ -83,9 +83,9 @@ def test_segments_add_up_to_the_radio_energy_of_generated_runs(case: tuple[Plan,
     check(SimpleNamespace(groups=groups, devices=plan.group_of.size), plan, workload)
 
 
-@pytest.mark.parametrize("name", ["3g-commute", "lte-drone"])
+@pytest.mark.parametrize("name", ["3g-commute", "lte-drone", "quickstart"])
 def test_segments_add_up_to_the_radio_energy_of_scenarios(name: str) -> None:
-    """Rates drawn from generators, in every replication, to 1e-9."""
+    """Rates drawn from generators, and a recording from a drawn instant on, in every replication, to 1e-9."""
     system, plans = prepare(load_scenario(paths.find("scenario", name)))
     for replication in range(system.scenario.statistics.replications):
         workload = draw(sources(system), system.scenario.seed, replication)
@@ -109,7 +109,7 @@ def test_segments_add_up_to_the_radio_energy_of_lora(horizon: str) -> None:
         "result_size": "2 B",
     }
     if horizon != "8 h":
-        document["workload"] = {"arrivals": "periodic", "rate": "4 /h", "requests": 1}
+        document["workload"] = {"arrivals": "periodic", "phase": "0 s", "rate": "4 /h", "requests": 1}
     system, plans = prepare(load_scenario(document))
     for replication in range(2):
         workload = draw(sources(system), 1, replication)

@@ -75,7 +75,9 @@ def two_ways(folder: Path, precision: str = "float32") -> Choice:
     Path(device).write_text(json.dumps(stated))
     server = card(folder, "server", "server", {"head": "10 ms", "exit_1": "2 ms", "tail": "40 ms"})
     records = folder / "samples.csv"
-    records.write_text("sample,entropy_1,correct_1,correct_final\n0,0.1,1,1\n1,0.5,1,1\n2,0.2,1,1\n3,0.9,1,1\n")
+    records.write_text(
+        "# model: chain\nsample,entropy_1,correct_1,correct_final\n0,0.1,1,1\n1,0.5,1,1\n2,0.2,1,1\n3,0.9,1,1\n"
+    )
     workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 1, "samples": str(records)}
     link = {"uplink": {"rate": "80 kbit/s"}, "downlink": {"rate": "32 kbit/s"}, "propagation": "5 ms"}
     policies = [{"kind": "early_exit", "thresholds": [0.5], "at": "input", "encoding": "uint8"}]

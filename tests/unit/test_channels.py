@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from worlds import scenario
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from worlds import card, chain, scenario
 
 import simulator
+from simulator.analysis import replications
 from simulator.analysis.run import prepare
+from simulator.errors import ScenarioError
+from simulator.links.base import LinkKind
+from simulator.links.blockage import BlockageLink
+from simulator.links.lora import LoraLink
+from simulator.links.markov import MarkovLink
 from simulator.plan.channels import with_drawn_channels
 from simulator.scenario.load import load_scenario
 
@@ -59,3 +70,74 @@ def test_checking_finds_a_realisation_too_long_to_draw() -> None:
     problems = simulator.check(document(link=link))
     assert [problem.path for problem in problems] == [("link", "uplink")]
     assert "too many steps" in problems[0].message
+
+
+BLOCKED = {"clear": "2 Mbit/s", "blocked": "0 bit/s", "mean_clear": "3 s", "mean_blocked": "2 s"}
+KINDS: list[LinkKind] = [
+    MarkovLink.model_validate({"generator": "lte-uplink-driving", "length": "40 s"}),
+    MarkovLink.model_validate({"generator": "5g-mmwave-uplink-walking", "length": "40 s"}),
+    MarkovLink.model_validate({"generator": "3g-uplink-driving", "length": "40 s"}),
+    BlockageLink.model_validate(BLOCKED | {"length": "40 s"}),
+    BlockageLink.model_validate(BLOCKED | {"mean_blocked": "30 s", "length": "40 s"}),
+    LoraLink.model_validate({"region": "EU868", "distance": "3 km", "shadowing": "8 dB"}),
+]
+DRAWERS = [(kind, kind.drawer(None)) for kind in KINDS]
+
+
+@given(st.sampled_from(DRAWERS), st.integers(0, 300), st.floats(0.01, 50.0))
+def test_what_is_drawn_first_is_the_beginning_of_the_whole(
+    drawer: tuple[LinkKind, Any], seed: int, until_s: float
+) -> None:
+    """Same rates at the same instants up to there, at least; there is a rate; all of it where that is asked for."""
+    kind, draw = drawer
+    whole, part = (draw(np.random.SeedSequence(seed), until) for until in (math.inf, until_s))
+    assert part.rates_bps.any()
+    if until_s >= kind.drawn_s:
+        assert (part.edges_s.tolist(), part.rates_bps.tolist()) == (whole.edges_s.tolist(), whole.rates_bps.tolist())
+        return
+    assert until_s <= part.edges_s[-1] <= whole.edges_s[-1]
+    count = part.rates_bps.size
+    assert part.rates_bps.tolist() == whole.rates_bps[:count].tolist()
+    assert part.edges_s[:-1].tolist() == whole.edges_s[:count].tolist()
+    assert part.edges_s[-1] <= whole.edges_s[count]  # the last interval may be cut
+    assert part.cumulative_bits[:-1].tolist() == whole.cumulative_bits[:count].tolist()
+
+
+@pytest.mark.parametrize("uplink", [RANDOM | {"length": "1 h"}, BLOCKED, {"generator": "3g-uplink-driving"}])
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+@pytest.mark.parametrize("horizon", [None, "20 s"])
+def test_a_run_has_the_instants_that_it_would_have_over_the_whole_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uplink: dict[str, str], engine: str, horizon: str | None
+) -> None:
+    """Requests come for some seconds and are served for minutes, so that more has to be drawn: the same bytes."""
+    model = chain(tmp_path, {"whole": 4000}, input_bytes=8_000_000)
+    device = card(tmp_path, "device", "device", {"whole": "1 s"})
+    server = card(tmp_path, "server", "server", {"whole": "1 ms"})
+    given = scenario(
+        model,
+        device,
+        server,
+        count=2,
+        link={"uplink": uplink, "downlink": uplink, "radio": "lte-2020"},
+        workload={"arrivals": "poisson", "rate": "4 /s", "requests": 30},
+        policies=[{"kind": "edge", "encoding": "uint8"}, {"kind": "local"}, {"kind": "edge", "encoding": "float32"}],
+        **({} if horizon is None else {"horizon": horizon}),
+    )
+    times = []
+    extend = replications.with_channels_until
+    monkeypatch.setattr(replications, "with_channels_until", lambda *args: times.append(args[-1]) or extend(*args))
+    lazily = simulator.run(given, engine=engine)
+    assert bool(times) == (horizon is None)
+    monkeypatch.setattr(replications, "first_reach_s", lambda *_: math.inf)
+    at_once = simulator.run(given, engine=engine)
+    assert lazily.table.equals(at_once.table)
+    assert lazily.summary.equals(at_once.summary)
+    assert all(lazily.curves[name].equals(table) for name, table in at_once.curves.items())
+
+
+def test_channels_that_would_not_fit_into_memory_are_refused_with_their_size() -> None:
+    """5000 devices for an hour in steps of 100 ms: 1.8e8 intervals of 48 bytes, when one of them is drawn."""
+    workload = {"arrivals": "poisson", "rate": "1 /h", "duration": "1 h"}
+    link = {"uplink": {"generator": "lte-uplink-driving"}, "downlink": FIXED}
+    with pytest.raises(ScenarioError, match=r"link\.uplink: 5000 devices need 8\.64 GB of generated channels"):
+        simulator.run(document(count=5000, workload=workload, link=link))

@@ -22,7 +22,8 @@ def loaded(tmp_path: Path) -> LoadedScenario:
     device = card(tmp_path, "device", "device", {"head": "10 ms", "tail": "1 s"})
     server = card(tmp_path, "server", "server", {"head": "1 s", "tail": "5 ms"})
     policies = [{"kind": "local"}, {"kind": "split", "at": "head"}]
-    return load_scenario(scenario(model, device, server, policies=policies))
+    workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 3}
+    return load_scenario(scenario(model, device, server, policies=policies, workload=workload))
 
 
 def grid(loaded: LoadedScenario, *over: str) -> Grid:

@@ -56,7 +56,7 @@ def world(folder: Path, kind: str, **changes: Any) -> dict[str, Any]:
     device = card(folder, "device", "device", {"whole": "100 ms"})
     server = card(folder, "server", "server", {"whole": "10 ms"})
     link = {"uplink": {"rate": "10 kbit/s"}, "downlink": {"rate": "1 Mbit/s"}}
-    workload = {"arrivals": "periodic", "rate": "10 /s", "requests": 4}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "10 /s", "requests": 4}
     return scenario(model, device, server, link=link, workload=workload, policies=[{"kind": kind}]) | changes
 
 
@@ -110,7 +110,7 @@ def test_nobody_is_seen_to_wait_beside_idle_workers(tmp_path: Path) -> None:
 
 def test_the_rate_that_is_seen_is_that_of_the_instant(tmp_path: Path) -> None:
     """The trace gives 10 kbit/s for 0.15 s and 100 bit/s afterwards: the first is sent, the later stay local."""
-    link = {"uplink": {"trace": trace(tmp_path, [(0.0, 1e4), (0.15, 100.0), (10.0, 1e4)])}}
+    link = {"uplink": {"trace": trace(tmp_path, [(0.0, 1e4), (0.15, 100.0), (10.0, 1e4)]), "start": "0 s"}}
     link["downlink"] = {"rate": "1 Mbit/s"}
     rows = simulator.run(world(tmp_path, "short_queue", link=link)).requests
     assert rows["partition"].tolist() == ["input", "input", "output", "output"]

@@ -53,7 +53,6 @@ def test_every_built_in_scenario_obeys_it(name: str) -> None:
         "requests-and-duration",
         "unknown-arrivals",
         "unknown-channel-field",
-        "unknown-encoding",
         "unknown-field",
         "unknown-policy",
         "unknown-policy-field",

@@ -36,7 +36,7 @@ def world(folder: Path, **changes: Any) -> dict[str, Any]:
     link = {"uplink": {"rate": "8 Mbit/s"}, "downlink": {"rate": "2 Mbit/s"}, "radio": "lte-aro"}
     values = {
         "link": link,
-        "workload": {"arrivals": "periodic", "rate": "1 /s", "requests": 1},
+        "workload": {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1},
         "policies": [{"kind": "edge", "encoding": "uint8"}],
         "horizon": "12 s",
     }
@@ -69,7 +69,7 @@ def test_one_lte_upload_wakes_sends_and_passes_through_the_tail(tmp_path: Path) 
 def test_power_follows_the_rate_while_sending(tmp_path: Path) -> None:
     """8 Mbit/s until 0.3 s carry 0.32 Mbit; nothing flows until 0.4 s; 4 Mbit/s carry the rest until 0.52 s."""
     file = trace(tmp_path, [(0.0, 8e6), (0.3, 0.0), (0.4, 4e6), (30.0, 4e6)])
-    link = {"uplink": {"trace": file}, "downlink": {"rate": "2 Mbit/s"}, "radio": "lte-aro"}
+    link = {"uplink": {"trace": file, "start": "0 s"}, "downlink": {"rate": "2 Mbit/s"}, "radio": "lte-aro"}
     sending = [(0.3, "send", SEND_8_MBPS), (0.4, "send", 1.2), (0.52, "send", 1.2 + 4 * 0.43839)]
     rows = rows_of(world(tmp_path, link=link))
     expect(rows[:5], [(0.26, "promotion", PROMOTION), *sending, (0.62, "tail 1", 1.2)])
@@ -79,7 +79,7 @@ def test_both_directions_pay_the_common_power_once(tmp_path: Path) -> None:
     """Requests at 0 and 1 s: the first answer comes while the second picture is sent, from 1.34 s to 1.39 s."""
     link = {"uplink": {"rate": "2 Mbit/s"}, "downlink": {"rate": "2 Mbit/s"}, "radio": str(tmp_path / "radio.yaml")}
     radio(tmp_path, up="200 mW/(Mbit/s)", down="100 mW/(Mbit/s)", active="2 W", idle="0.5 W")
-    workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 2}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 2}
     rows = rows_of(world(tmp_path, link=link, workload=workload, horizon="2 s"))
     expected = [(0.4, "send", 2.4), (1.0, "idle", 0.5), (1.34, "send", 2.4), (1.39, "send+receive", 2.6)]
     expect(rows, [*expected, (1.4, "send", 2.4), (1.5, "idle", 0.5)])
@@ -108,7 +108,7 @@ def test_the_window_begins_after_the_warm_up(tmp_path: Path) -> None:
 
 def test_the_window_ends_after_a_dozen_transfers_and_their_tail(tmp_path: Path) -> None:
     """A request every 20 s is on the air twice: the sixth, at 100 s, ends the window at 111.47 s, rounded to 2 min."""
-    workload = {"arrivals": "periodic", "rate": "3 /min", "requests": 30}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "3 /min", "requests": 30}
     policies = [{"kind": "edge", "encoding": "uint8"}, {"kind": "local"}]
     rows = rows_of(world(tmp_path, workload=workload, policies=policies, horizon="20 min"))
     edge = [row for row in rows if row["policy"] == "edge uint8"]
@@ -208,7 +208,11 @@ def test_a_rate_that_never_stays_is_shown_by_a_few_thousand_rows(tmp_path: Path)
     """A 100 s upload over a rate that changes every millisecond: its energy stays what it was."""
     rates = np.random.default_rng(5).integers(1, 16, 1000) * 1000.0
     file = trace(tmp_path, [(k / 1000, rate) for k, rate in enumerate(rates.tolist())] + [(1.0, 1000.0)])
-    link = {"uplink": {"trace": file}, "downlink": {"rate": "2 Mbit/s"}, "radio": str(tmp_path / "radio.yaml")}
+    link = {
+        "uplink": {"trace": file, "start": "0 s"},
+        "downlink": {"rate": "2 Mbit/s"},
+        "radio": str(tmp_path / "radio.yaml"),
+    }
     radio(tmp_path, up="200 mW/(Mbit/s)", active="2 W", idle="0 W")
     table: pa.Table = simulator.run(world(tmp_path, link=link, horizon="150 s")).curves["radio_timeline"]
     sends = table.to_pandas().query("state == 'send'")

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.devices.card import Variability
 from simulator.errors import ScenarioError
 from simulator.scenario.load import load_scenario
 from simulator.scenario.schema import Workload as WorkloadSpec
-from simulator.workload import Source, Workload, draw, factors, stream
+from simulator.workload import Source, Workload, draw, stream
 
 
 def source(devices: range = range(1), samples: int = 0, base: Path | None = None, **spec: Any) -> Source:
@@ -28,22 +29,103 @@ def source(devices: range = range(1), samples: int = 0, base: Path | None = None
 
 
 def test_periodic_arrivals_stand_at_multiples_of_the_period() -> None:
-    drawn = draw([source(arrivals="periodic", rate="4 /s", requests=5)], 1, 0)
+    drawn = draw([source(arrivals="periodic", phase="0 s", rate="4 /s", requests=5)], 1, 0)
     assert drawn.arrival_s.tolist() == [0, 0.25, 0.5, 0.75, 1.0]
 
 
 def test_a_duration_ends_before_its_last_instant() -> None:
     """4 a second for 1 s: 0 to 0.75, not 1."""
-    drawn = draw([source(arrivals="periodic", rate="4 /s", requests=None, duration="1 s")], 1, 0)
+    drawn = draw([source(arrivals="periodic", phase="0 s", rate="4 /s", requests=None, duration="1 s")], 1, 0)
     assert drawn.arrival_s.tolist() == [0, 0.25, 0.5, 0.75]
 
 
 def test_jitter_moves_each_arrival_by_less_than_its_bound_and_keeps_order() -> None:
-    drawn = draw([source(arrivals="periodic", rate="10 /s", requests=1000, jitter="50 ms")], 1, 0)
+    drawn = draw([source(arrivals="periodic", phase="0 s", rate="10 /s", requests=1000, jitter="50 ms")], 1, 0)
     moved = drawn.arrival_s - np.arange(1000) / 10
     assert moved.min() >= 0
     assert moved.max() < 0.05
     assert moved.std() == pytest.approx(0.05 / math.sqrt(12), rel=0.1)
+
+
+def phases(devices: int, replication: int = 0, **spec: Any) -> np.ndarray:
+    """First arrival of each of some periodic devices."""
+    drawn = draw([source(range(devices), arrivals="periodic", **{"rate": "4 /s"} | spec)], 1, replication)
+    return np.array([drawn.arrival_s[drawn.device == device].min() for device in range(devices)])
+
+
+def test_phases_are_uniform_over_a_period() -> None:
+    """2000 devices of 250 ms; Kolmogorov-Smirnov at 1.95 / sqrt(n), which a right one exceeds once in 1000 seeds."""
+    found = np.sort(phases(2000) / 0.25)
+    assert ((found >= 0) & (found < 1)).all()
+    assert np.abs(found - (np.arange(2000) + 0.5) / 2000).max() < 1.95 / math.sqrt(2000)
+
+
+def test_every_device_and_replication_has_a_phase_of_its_own() -> None:
+    """Another device changes no phase, and a later arrival of a device is a whole number of periods later."""
+    few, many = phases(3), phases(5)
+    assert few.tolist() == many[:3].tolist()
+    assert len({*many, *phases(5, replication=1)}) == 10
+    drawn = draw([source(arrivals="periodic", rate="4 /s", requests=5)], 1, 0)
+    assert np.diff(drawn.arrival_s) == pytest.approx([0.25] * 4)
+
+
+def test_a_phase_that_is_given_is_that_of_all_devices_in_all_replications() -> None:
+    for replication in (0, 1):
+        assert phases(3, replication, phase="100 ms").tolist() == [0.1] * 3
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1e-3, 50.0), st.integers(0, 1000))
+def test_a_duration_holds_as_many_periodic_arrivals_as_its_rate_says(rate: float, periods: float, seed: int) -> None:
+    """Within one of rate times duration, whatever the phase, all of them before the end."""
+    duration_s = periods / rate
+    spec = {"arrivals": "periodic", "rate": f"{rate!r} /s", "requests": None, "duration": f"{duration_s!r} s"}
+    beside = source(requests=1)  # somebody always arrives
+    drawn = draw([beside, source(range(1, 2), **spec)], seed, 0)
+    times = drawn.arrival_s[drawn.device == 1]
+    assert math.floor(periods * (1 - 1e-9)) <= times.size <= math.ceil(periods)
+    assert (times < duration_s).all()
+
+
+@pytest.mark.parametrize(
+    ("workload", "message"),
+    [
+        ({"phase": "250 ms"}, "a phase of 250 ms is no part of a period of 250 ms"),
+        ({"phase": "-1 ms"}, "zero or more"),
+        ({"arrivals": "poisson", "phase": "0 s"}, "poisson arrivals have no phase"),
+    ],
+)
+def test_a_phase_lies_within_the_period_of_periodic_arrivals(workload: dict[str, str], message: str) -> None:
+    given = {"arrivals": "periodic", "rate": "4 /s", "requests": 2} | workload
+    problems = simulator.check(scenario("resnet50", "raspberry-pi-4", "t4-triton", workload=given))
+    assert [problem.path for problem in problems] == [("workload", "phase")]
+    assert message in problems[0].message
+
+
+def test_cameras_out_of_step_do_not_wait_for_each_other() -> None:
+    """50 cameras in one cell of 200 Mbit/s, 5 pictures a second each: all wait for all where they are in step.
+
+    Airtime of a picture of 44.77 kB and an answer of 4 kB is 1.951 ms, so that the last of 50 in step has its picture
+    through after 50 x 1.79 = 89.5 ms. Offered are 250 x 1.951 ms = 49 % of the airtime: M/D/1 would wait 0.9 ms, and
+    spread phases less than that, so that the mean stays below 2 x 2 ms of propagation, 2 x 1.951 ms in the cell, the
+    5 ms of `max_wait` and the largest batch that gathers in 5 ms.
+    """
+    link = {"uplink": {"rate": "200 Mbit/s"}, "downlink": {"rate": "200 Mbit/s"}, "propagation": "2 ms", "cell": "hall"}
+    document = scenario(
+        "resnet50",
+        "raspberry-pi-4",
+        "t4-triton",
+        count=50,
+        link=link,
+        serving={"max_batch": 16, "max_wait": "5 ms"},
+        workload={"arrivals": "periodic", "rate": "5 fps", "duration": "20 s", "deadline": "100 ms"},
+        policies=[{"kind": "edge", "encoding": "jpeg"}],
+        statistics={"replications": 3},
+    )
+    apart = simulator.run(document).summary.iloc[0]
+    in_step = simulator.run(document, overrides=["workload.phase=0 s"]).summary.iloc[0]
+    assert (apart["deadline_miss_ratio"], in_step["deadline_miss_ratio"]) == (0.0, 1.0)
+    assert apart["latency_mean_s"] < 0.020
+    assert in_step["latency_mean_s"] > 0.0895
 
 
 def test_poisson_gaps_have_the_mean_and_the_spread_of_an_exponential() -> None:
@@ -61,7 +143,7 @@ def test_a_poisson_duration_has_as_many_requests_as_its_rate_says() -> None:
 
 
 def test_requests_are_numbered_by_arrival_then_device() -> None:
-    drawn = draw([source(range(3), arrivals="periodic", requests=2)], 1, 0)
+    drawn = draw([source(range(3), arrivals="periodic", phase="0 s", requests=2)], 1, 0)
     assert drawn.device.tolist() == [0, 1, 2, 0, 1, 2]
 
 
@@ -86,15 +168,6 @@ def test_another_device_changes_nobody_elses_requests() -> None:
 def test_streams_of_different_purpose_differ() -> None:
     first = {name: stream(1, 0, name, 0).random() for name in ("arrivals", "samples", "device time", "edge time")}
     assert len(set(first.values())) == 4
-
-
-@pytest.mark.parametrize("cv", [0.1, 0.5, 1.5])
-def test_lognormal_factors_have_mean_one_and_their_variation(cv: float) -> None:
-    """Mean within 4 standard errors of 1, coefficient of variation within 5 % (400 000 draws)."""
-    given = {"distribution": "lognormal", "cv": {"value": cv, "source": "tests"}}
-    drawn = factors(Variability.model_validate(given), 400_000, np.random.default_rng(1))
-    assert abs(drawn.mean() - 1) < 4 * cv / math.sqrt(drawn.size)
-    assert drawn.std() == pytest.approx(cv, rel=0.05)
 
 
 def test_recorded_arrivals_are_taken_as_they_are_and_sorted(tmp_path: Path) -> None:
