@@ -242,7 +242,8 @@ _HEADER: dict[str, Reader] = {
     "versions": _mapping(_text),
     "loss_effect": _record(LossEffect, _LOSS_EFFECT),
     "missing_macs": _count,
+    "outputs": _list(_count),
     "graph": _list(_row(COLUMNS)),
 }
 #: keys that a profile without the thing leaves out, and what they are then
-OPTIONAL: Mapping[str, Any] = MappingProxyType({"loss_effect": None, "missing_macs": 0})
+OPTIONAL: Mapping[str, Any] = MappingProxyType({"loss_effect": None, "missing_macs": 0, "outputs": ()})

@@ -1,10 +1,10 @@
 """Memory that layers need while they run in order: their weights, and the tensors that are alive at the same time.
 
 A tensor is alive from the layer that makes it to the last one that reads it, however many layers lie between (a skip
-connection), and to the end if nobody reads it, because then it is a result. A layer that is fused into another works in
-place: its output overwrites the largest tensor that it is the last to read. A reshape shares the storage of its source.
-What a cut sends is alive on both sides of it. Left out: workspaces of convolutions, fragmentation, other orders of the
-layers than the stored one, and activations that a runtime computes in place without fusing them.
+connection), and to the end if it is a result, which it is if nobody reads it. A layer that is fused into another works
+in place: its output overwrites the largest tensor that it is the last to read. A reshape shares the storage of its
+source. What a cut sends is alive on both sides of it. Left out: workspaces of convolutions, fragmentation, other orders
+of the layers than the stored one, and activations that a runtime computes in place without fusing them.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _live_bytes(
             storage[index], made[index] = index, step
             size[index] = size_at(element_bytes, float(layer.output_bytes), float(layer.integer_bytes))
         unread.add(index)
-    results = {storage[index] for index in unread}
+    results = {storage[index] for index in (*unread, *profile.outputs)}
 
     change, settled = np.zeros(steps + 1), np.zeros(steps + 1)
     for tensor, start in made.items():

@@ -67,6 +67,8 @@ class ModelProfile:
         Accuracy without the bytes that a lossy link does not deliver; None for a model that needs all of them.
     missing_macs : int
         Multiply-accumulates that another counter has seen and no layer has: the least that is missing from ``macs``.
+    outputs : tuple of int
+        Layers that make the final results, where there are more than the last one of the trunk; else empty.
     """
 
     name: str
@@ -86,6 +88,7 @@ class ModelProfile:
     versions: Mapping[str, str]
     loss_effect: LossEffect | None = None
     missing_macs: int = 0
+    outputs: tuple[int, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -106,6 +109,10 @@ class ModelProfile:
     def input_integer_bytes(self) -> int:
         """The part of `input_bytes` that no precision of a processor changes: all of it or nothing."""
         return self.input_bytes if is_integer(self.input_dtype) else 0
+
+    def tensor_bytes(self, index: int) -> int:
+        """Size of the output of a layer, or of the input of the model."""
+        return self.input_bytes if index == INPUT else self.graph[index].output_bytes
 
     @cached_property
     def trunk(self) -> tuple[int, ...]:

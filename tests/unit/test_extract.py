@@ -22,7 +22,7 @@ from simulator.profiling.extract.capture import capture
 from simulator.profiling.extract.environment import require
 from simulator.profiling.extract.sources import Blueprint, blueprint
 from simulator.profiling.model import INPUT, ModelProfile, load_profile
-from simulator.profiling.partition import find_cut
+from simulator.profiling.partition import bytes_back, find_cut
 
 pytestmark = pytest.mark.torch
 
@@ -96,6 +96,33 @@ def test_each_result_is_a_tensor_with_its_own_readers():
     assert only(model, "max").output_bytes == 8 * (4 + 8)
     assert find_cut(model, "to").bytes == 8 * 4 + 8 * 4
     assert find_cut(model, "fc").bytes == 8 * 4 + 8 * 4
+
+
+class Features(nn.Module):
+    """A map of 16 x 64 x 128 values, a class vector of 10 from it, and a view of either."""
+
+    def __init__(self, with_views: bool) -> None:
+        super().__init__()
+        self.conv, self.pool, self.fc = nn.Conv2d(3, 16, 1), nn.AdaptiveAvgPool2d(1), nn.Linear(16, 10)
+        self._with_views = with_views
+
+    def forward(self, x):
+        first = self.conv(x)
+        second = self.fc(self.pool(first).flatten(1))
+        return (first, second, first.flatten(1), second.view(10), x) if self._with_views else (first, second)
+
+
+@pytest.mark.parametrize("with_views", [False, True])
+def test_what_the_device_has_is_not_sent_down_again(with_views):
+    """524 288 bytes made before the cut and 40 after it: 40 come down; views and the input count once or not at all."""
+    model = profile(Features(with_views), 1, 3, 64, 128)
+    assert model.output_bytes == 524_288 + 40
+    assert [model.graph[index].name for index in model.outputs][:2] == ["conv", "fc"]
+    assert [(cut.name, back) for cut, back in zip(model.cut_points, bytes_back(model), strict=True)][:2] == [
+        ("input", 524_328),
+        ("conv", 40),
+    ]
+    assert set(bytes_back(model)[1:]) == {40, 0}
 
 
 @pytest.mark.parametrize(
