@@ -143,7 +143,7 @@ class _Times:
 def _bytes_crossing(cut: CutPoint, group: Group, encoding: str) -> float:
     if cut.layers == 0:
         known = group.profile.encodings.get(encoding)
-        return group.profile.input_bytes if known is None else known.size_bytes
+        return group.profile.sent_input_bytes if known is None else known.size_bytes
     return size_at(group.card.element_bytes, float(cut.bytes), float(cut.integer_bytes))
 
 

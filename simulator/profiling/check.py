@@ -119,6 +119,10 @@ def _sizes(profile: ModelProfile) -> Iterator[Problem]:
             message = f'layer {index} "{layer.name}" makes {layer.integer_bytes} bytes of integers'
             message += f" among {layer.output_bytes}"
             yield Problem(message, _AGAIN, ("graph", index, "integer_bytes"))
+        for owner, size in layer.shared:
+            if owner == index or owner >= len(profile.graph) or size > profile.graph[owner].param_bytes:
+                message = f'layer {index} "{layer.name}" shares {size} bytes of parameters that layer {owner} has not'
+                yield Problem(message, _AGAIN, ("graph", index, "shared"))
         if not layer.params <= layer.param_bytes <= 16 * layer.params:
             message = f'layer {index} "{layer.name}" has {layer.params} parameters in {layer.param_bytes} bytes'
             yield Problem(message, _AGAIN, ("graph", index, "param_bytes"))

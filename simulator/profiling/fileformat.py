@@ -199,6 +199,13 @@ def _source_index(value: Any, path: Path, problems: list[Problem]) -> int:
     return _count(value, path, problems, least=-1)
 
 
+def _share_of(value: Any, path: Path, problems: list[Problem]) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2:
+        _wrong(value, "a layer and a number of bytes", path, problems)
+        return 0, 0
+    return _count(value[0], path, problems), _count(value[1], path, problems)
+
+
 def _extent(value: Any, path: Path, problems: list[Problem]) -> int:
     return _count(value, path, problems, least=1)
 
@@ -216,6 +223,7 @@ _LAYER: Mapping[str, Reader] = {
     "output_bytes": _count,
     "fused_into": _or_none(_count),
     "integer_bytes": _count,
+    "shared": _list(_share_of),
 }
 _EXIT: Mapping[str, Reader] = {"name": _text, "after": _count, "layers": _list(_count), "output_bytes": _count}
 _ENCODING: Mapping[str, Reader] = {"size_bytes": _size, "source": _text, "estimated": _flag}

@@ -20,7 +20,17 @@ from simulator import paths
 from simulator.errors import Problem, ProfileError
 from simulator.profiling.check import contradictions
 from simulator.profiling.fileformat import OPTIONAL, decode, encode
-from simulator.profiling.graph import ELEMENT_BYTES, INPUT, KINDS, Encoding, Exit, Layer, LossEffect, is_integer
+from simulator.profiling.graph import (
+    ELEMENT_BYTES,
+    INPUT,
+    KINDS,
+    PROFILE_ELEMENT_BYTES,
+    Encoding,
+    Exit,
+    Layer,
+    LossEffect,
+    is_integer,
+)
 from simulator.profiling.partition import CutPoint, cut_points
 
 if TYPE_CHECKING:
@@ -102,7 +112,13 @@ class ModelProfile:
 
     @property
     def input_bytes(self) -> int:
-        """Size of the input tensor as the model reads it."""
+        """Size of the input tensor, as `Layer` states sizes."""
+        element = ELEMENT_BYTES[self.input_dtype] if is_integer(self.input_dtype) else PROFILE_ELEMENT_BYTES
+        return math.prod(self.input_shape) * element
+
+    @property
+    def sent_input_bytes(self) -> int:
+        """Size of the input in the element type that the model reads."""
         return math.prod(self.input_shape) * ELEMENT_BYTES[self.input_dtype]
 
     @property

@@ -65,6 +65,26 @@ def test_quantised_values_are_told_from_numbers():
     assert crossing == 2523
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_the_precision_of_the_model_decides_nothing(dtype):
+    """A processor holds numbers at its own precision, whichever the model was written in; integers stay."""
+
+    def forward(m, x):
+        return m.fc(x).argmax(-1), m.fc(x).to(torch.float32)
+
+    wide = profile(Calling(forward, fc=nn.Linear(8, 4)), 1, 8)
+    narrow = profile(Calling(forward, fc=nn.Linear(8, 4)).to(getattr(torch, dtype)), 1, 8, dtype=dtype)
+    assert narrow.input_bytes == wide.input_bytes == 32
+    assert narrow.sent_input_bytes == 8 * torch.finfo(getattr(torch, dtype)).bits // 8
+    assert narrow.encodings[dtype].size_bytes == narrow.sent_input_bytes
+    for mine, its in zip(narrow.graph[:3], wide.graph[:3], strict=True):
+        assert (mine.param_bytes, mine.output_bytes, mine.integer_bytes) == (
+            its.param_bytes,
+            its.output_bytes,
+            its.integer_bytes,
+        )
+
+
 def test_indices_beside_values_are_integers():
     """Pooling that also returns where it found the largest values: 4 bytes and 8 bytes each."""
 

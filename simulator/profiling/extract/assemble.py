@@ -12,6 +12,7 @@ from simulator.profiling.extract.environment import versions
 from simulator.profiling.extract.fusion import fuse
 from simulator.profiling.extract.heads import exits_of
 from simulator.profiling.extract.layers import layers_of
+from simulator.profiling.extract.parameters import with_parameters
 from simulator.profiling.extract.sources import Blueprint
 from simulator.profiling.model import INPUT, ModelProfile
 from simulator.profiling.partition import results_bytes
@@ -33,17 +34,18 @@ def assemble(plan: Blueprint) -> ModelProfile:
     names = tuple(getattr(captured.module, "exit_names", ()))
     exits = exits_of(plan.source, names, found.graph, found.outputs)
     heads = {index for head in exits for index in head.layers}
-    trunk = [layer for index, layer in enumerate(found.graph) if index not in heads]
+    graph, unread_params = with_parameters(found.graph, found.reads, captured.module, heads)
+    trunk = [layer for index, layer in enumerate(graph) if index not in heads]
     is_plain = bool(exits) or results == (len(found.graph) - 1,)
     profile = ModelProfile(
         name=plan.name,
         source=plan.source,
         input_shape=plan.input_shape,
         input_dtype=plan.input_dtype,
-        graph=fuse(found.graph, found.foldable, {index for index, _ in found.outputs}),
+        graph=fuse(graph, found.foldable, {index for index, _ in found.outputs}),
         macs=sum(layer.macs for layer in trunk),
-        params=sum(layer.params for layer in trunk) + found.unread_params,
-        unread_params=found.unread_params,
+        params=sum(layer.params for layer in trunk) + unread_params,
+        unread_params=unread_params,
         exits=exits,
         output_bytes=found.outputs[-1][1],
         encodings=encodings(plan.input_shape, plan.input_dtype),

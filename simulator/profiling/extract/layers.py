@@ -21,6 +21,7 @@ from simulator.profiling.extract.capture import Captured
 from simulator.profiling.extract.count import arguments, count_macs
 from simulator.profiling.extract.eager import graph_macs
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
+from simulator.profiling.extract.sizes import is_integer, tensor_bytes
 from simulator.profiling.extract.state import state_of
 from simulator.profiling.graph import INPUT, Layer
 
@@ -29,29 +30,29 @@ _FOLDED_ARITHMETIC = ("add", "sub", "mul", "div")
 
 @dataclass
 class Layers:
-    """Layers of a captured graph, not yet fused.
+    """Layers of a captured graph, not yet fused and without their parameters.
 
     Attributes
     ----------
     graph : list of Layer
         In topological order.
+    reads : list of set of str
+        For each layer the names of the parameters that it reads.
     outputs : list of (int, int)
         For every output of the model the layer that makes it and its bytes.
     foldable : set of int
         Layers that scale or shift each channel by constants.
     uncounted : list of str
         Operators that are neither counted nor known to be free.
-    unread_params : int
-        Parameters that the inference never reads.
     missing_macs : int
         Multiply-accumulates that PyTorch's own counter sees and the graph does not have.
     """
 
     graph: list[Layer] = field(default_factory=list)
+    reads: list[set[str]] = field(default_factory=list)
     outputs: list[tuple[int, int]] = field(default_factory=list)
     foldable: set[int] = field(default_factory=set)
     uncounted: list[str] = field(default_factory=list)
-    unread_params: int = 0
     missing_macs: int = 0
 
 
@@ -80,7 +81,6 @@ class _Reader:
         self._index: dict[Node, int] = {}
         self._constants: dict[Node, set[str]] = {}
         self._splits: set[Node] = set()
-        self._claimed: set[int] = set()
         self._names: dict[str, int] = {}
         self._input_bytes = 0
 
@@ -91,9 +91,7 @@ class _Reader:
         found = self._found
         for node in self._results:
             if node in self._index:
-                found.outputs.append((self._index[node], _bytes(node.meta["val"])))
-        every = {id(parameter): parameter.numel() for parameter in self._module.parameters()}
-        found.unread_params = sum(every.values()) - sum(layer.params for layer in found.graph)
+                found.outputs.append((self._index[node], tensor_bytes(node.meta["val"])))
         found.uncounted = sorted({*found.uncounted, *self._state.hidden})
         if found.missing_macs and not found.uncounted:
             found.uncounted = ["what the captured graph has lost"]
@@ -102,7 +100,7 @@ class _Reader:
     def _visit(self, node: Node) -> None:
         if node.op == "placeholder" and node.name in self._inputs:
             self._index[node] = INPUT
-            self._input_bytes = _bytes(node.meta["val"])
+            self._input_bytes = tensor_bytes(node.meta["val"])
         elif node in self._state.changing:
             pass  # it is there wherever its readers are: it is no layer, no input and no constant
         elif node.op != "call_function":
@@ -124,11 +122,11 @@ class _Reader:
         operands = [source for source in node.all_input_nodes if source in self._index]
         inputs = tuple(dict.fromkeys(self._index[source] for source in operands))
         constants = [source for source in node.all_input_nodes if source in self._constants]
-        params, param_bytes = self._claim(constants)
+        self._found.reads.append(set().union(*(self._constants[constant] for constant in constants)))
         named = node.all_input_nodes[0] if node.target is operator.getitem else node
         kind, macs = self._cost(node, constants)
         results = self._read_results(node)
-        size = sum(map(_bytes, results))
+        size = sum(map(tensor_bytes, results))
         self._index[node] = len(self._found.graph)
         if len(results) > 1:
             self._splits.add(node)
@@ -140,13 +138,13 @@ class _Reader:
                 kind=kind,
                 op=str(named.target),
                 macs=macs,
-                params=params,
-                param_bytes=param_bytes,
+                params=0,
+                param_bytes=0,
                 inputs=inputs,
                 input_bytes=sum(self._size(source) for source in inputs),
                 output_shape=tuple(results[0].shape) if results else (),
                 output_bytes=size,
-                integer_bytes=sum(map(_bytes, filter(_is_integer, results))),
+                integer_bytes=sum(map(tensor_bytes, filter(is_integer, results))),
             )
         )
 
@@ -160,17 +158,6 @@ class _Reader:
 
     def _size(self, index: int) -> int:
         return self._input_bytes if index == INPUT else self._found.graph[index].output_bytes
-
-    def _claim(self, constants: list[Node]) -> tuple[int, int]:
-        """Number and bytes of the parameters that no earlier layer has read."""
-        count = size = 0
-        for name in sorted(set().union(*(self._constants[node] for node in constants))):
-            parameter = self._module.get_parameter(name)
-            if id(parameter) not in self._claimed:
-                self._claimed.add(id(parameter))
-                count += parameter.numel()
-                size += parameter.numel() * parameter.element_size()
-        return count, size
 
     def _cost(self, node: Node, constants: list[Node]) -> tuple[str, int]:
         """Kind and MACs of a layer."""
@@ -233,14 +220,6 @@ def _path(node: Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     path = next(reversed(stack.values()))[0] if stack else ""
     return re.sub(r"@\d+", "", path)
-
-
-def _bytes(value: torch.Tensor) -> int:
-    return int(value.numel() * value.element_size())
-
-
-def _is_integer(value: torch.Tensor) -> bool:
-    return not (value.is_floating_point() or value.is_complex())
 
 
 def _convolution_kind(name: str, given: dict[str, Any]) -> str:
