@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.analysis.result import Result
+    from simulator.analysis.sweep_data import SweepData
     from simulator.errors import Problem
     from simulator.profiling.model import ModelProfile
 
-__all__ = ["check", "load_profile", "load_result", "run", "sweep"]
+__all__ = ["check", "load_profile", "load_result", "load_sweep", "run", "sweep"]
 
 
 def run(
@@ -27,6 +28,7 @@ def run(
     seed: int | None = None,
     engine: str = "auto",
     output_dir: str | Path | None = None,
+    replace: bool = False,
 ) -> Result:
     """Run a scenario.
 
@@ -42,6 +44,8 @@ def run(
         ``auto`` takes the engine that will be finished sooner; the result is the same.
     output_dir : str or Path, optional
         Folder to write the result into; nothing is written without it.
+    replace : bool
+        Whether the result of another scenario in that folder may be replaced; refused otherwise.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def run(
     from simulator.scenario.load import load_scenario
 
     loaded = load_scenario(_plain(scenario), overrides, seed)
-    return run_scenario(loaded, engine, None if output_dir is None else Path(output_dir))
+    return run_scenario(loaded, engine, None if output_dir is None else Path(output_dir), replace=replace)
 
 
 def sweep(
@@ -154,6 +158,13 @@ def load_profile(name: str | Path) -> ModelProfile:
 def load_result(directory: str | Path) -> Result:
     """Read back the folder of a finished run."""
     from simulator.analysis.result import load_result as load
+
+    return load(directory)
+
+
+def load_sweep(directory: str | Path) -> SweepData:
+    """Read the folder of a sweep, as far as it has come: ``.frame``, ``.axes`` and ``.plot.<name>()``."""
+    from simulator.analysis.sweep_data import load_sweep as load
 
     return load(directory)
 

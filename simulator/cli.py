@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
+from simulator import cli_output
 from simulator.cli_options import ENGINE, SEED, SET, with_points
-from simulator.errors import OffloadSimError, did_you_mean
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from simulator.cli_output import say
+from simulator.cli_output import show as _show
+from simulator.errors import OffloadSimError, OutputError, did_you_mean
+from simulator.outputs import STANDARD_OUTPUT
+from simulator.printable import one_line, printable
 
 KINDS = ("models", "devices", "radios", "traces", "generators", "samples", "policies", "scenarios")
 WRONG, INTERRUPTED = 2, 130
@@ -27,18 +30,39 @@ WRONG, INTERRUPTED = 2, 130
 class Verbs(click.Group):
     """The command itself: what every verb has in common when something goes wrong."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb and turn what the user can mend into plain text on standard error."""
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run the command and end the process; what the user can mend becomes text on standard error."""
+        code = WRONG
         try:
-            done = super().invoke(ctx)
-            sys.stdout.flush()
-            return done
+            cli_output.prepare_streams()
+            done = super().main(*args, **{**options, "standalone_mode": False})
+            cli_output.flush()
+            code = done if isinstance(done, int) else 0
+        except click.ClickException as error:
+            error.message = printable(error.message)  # type: ignore[misc]  # it belongs to this error alone
+            error.show()
+            code = error.exit_code
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            cli_output.forget_output()
+            code = 0
         except OffloadSimError as error:
-            _fail(str(error), WRONG)
+            cli_output.complain(str(error))
+            if isinstance(error, OutputError):
+                cli_output.forget_output()
+        except OSError as error:  # a disk or mount that no verb expects to fail
+            where = f'"{error.filename}": ' if error.filename else ""
+            cli_output.complain(one_line(f"{where}{error.strerror or error}"))
+            cli_output.forget_output()
+        sys.exit(code)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; Ctrl-C ends it with one word."""
+        try:
+            return super().invoke(ctx)
         except KeyboardInterrupt:
             _fail("interrupted", INTERRUPTED)
-        except BrokenPipeError:  # the reader, such as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # click would call this a failure
+            cli_output.forget_output()
             return None
 
     def resolve_command(
@@ -46,22 +70,21 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a verb; an unknown one is answered with the nearest."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            _fail(f'unknown command "{args[0]}"\n    {did_you_mean(args[0], list(self.commands))}', WRONG)
+            _fail(f'unknown command "{one_line(args[0])}"\n    {did_you_mean(args[0], list(self.commands))}', WRONG)
         return super().resolve_command(ctx, args)
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    click.echo(text, err=True)
+    cli_output.complain(text)
     raise click.exceptions.Exit(code)
 
 
-def _show(view: RenderableType) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    # a table in a file or a pipe is as wide as it needs to be, and a text is never broken
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    console.print(view, soft_wrap=isinstance(view, Text))
+def _tell(lines: Sequence[str], written: Sequence[Path]) -> None:
+    """Say what was done and where it went; on standard error where standard output is the file that was wanted."""
+    if STANDARD_OUTPUT not in written:
+        say("\n".join([*lines, *(f"written to {one_line(str(path))}" for path in written)]))
+    elif lines:
+        cli_output.complain("\n".join(lines))
 
 
 def _shape(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
@@ -71,6 +94,16 @@ def _shape(ctx: click.Context, option: click.Parameter, text: str | None) -> tup
     if not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*", text):
         raise click.BadParameter(f'"{text}" is not a shape: write 1,3,224,224', ctx, option)
     return tuple(map(int, text.split(",")))
+
+
+def _size(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[float, float] | None:
+    """The option ``3.5x2.4`` as a tuple."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)x([0-9]{1,3}(?:\.[0-9]{1,6})?)", text)
+    if match is None:
+        raise click.BadParameter(f'"{text}" is not a size: write width and height in inches, like 3.5x2.4', ctx, option)
+    return float(match.group(1)), float(match.group(2))
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -84,22 +117,38 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("scenario")
-@click.option("-o", "directory", type=Path, help="Folder of the result; results/<scenario> if left out.")
+@click.option(
+    "-o",
+    "directory",
+    type=Path,
+    help="Folder of the result; results/<scenario>, with --set and --seed in its name, if left out.",
+)
 @SEED
 @SET
 @ENGINE
 @click.option("--no-plots", is_flag=True, help="Write the tables only.")
+@click.option("--replace", is_flag=True, help="Also replace the result of another scenario in that folder.")
 def run(
-    scenario: str, directory: Path | None, seed: int | None, overrides: tuple[str, ...], engine: str, no_plots: bool
+    scenario: str,
+    directory: Path | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    engine: str,
+    no_plots: bool,
+    replace: bool,
 ) -> None:
-    """Simulate every policy, print the comparison, write the result."""
+    """Simulate every policy, print the comparison, write the result.
+
+    With --set or --seed the result goes to a folder of its own, named after them.
+    """
     from simulator.analysis.report import render
+    from simulator.analysis.result_folder import default_folder
     from simulator.analysis.run import run_scenario
     from simulator.scenario.load import load_scenario
 
     loaded = load_scenario(scenario, overrides, seed)
-    folder = directory or Path("results") / loaded.scenario.name
-    result = run_scenario(loaded, engine, folder, plots=not no_plots, progress=True)
+    folder = directory or default_folder(loaded.scenario.name, overrides, seed)
+    result = run_scenario(loaded, engine, folder, plots=not no_plots, progress=True, replace=replace)
     _show(render(result))
 
 
@@ -116,9 +165,9 @@ def check(scenario: str, overrides: tuple[str, ...]) -> None:
     problems, warnings = problems_of(loaded)
     if problems:
         raise ScenarioError(problems)
-    click.echo(f"{loaded.file}: no problems")
+    say(f"{one_line(loaded.file)}: no problems")
     for warning in warnings:
-        click.echo(f"Warning: {warning}")
+        say(f"Warning: {warning}")
 
 
 @cli.command()
@@ -138,7 +187,7 @@ def explain(scenario: str, overrides: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("source")
 @click.option("--input", "shape", callback=_shape, metavar="1,3,224,224", help="If the source does not know its input.")
-@click.option("-o", "file", type=Path, help="File to write; <name>.json if left out.")
+@click.option("-o", "file", type=Path, help="File to write; <name>.json if left out, - for standard output.")
 def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> None:
     """Extract the layer graph of a PyTorch model into a profile.
 
@@ -146,13 +195,14 @@ def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> No
     a module. Needs the extra "profiling".
     """
     from simulator.analysis.catalogue import model_view
+    from simulator.analysis.staging import write_file
     from simulator.profiling.extract import extract
 
     extracted = extract(source, shape)
     target = file or Path(f"{extracted.name}.json")
-    extracted.save(target)
-    _show(model_view(extracted))
-    click.echo(f"written to {target}")
+    write_file(target, extracted.text.encode())
+    _show(model_view(extracted), to_error=target == STANDARD_OUTPUT)
+    _tell((), [target])
 
 
 @cli.command("list")
@@ -174,14 +224,20 @@ def list_(kind: str) -> None:
     metavar="KIND",
 )
 @click.argument("name")
-def show(kind: str, name: str) -> None:
+@click.option(
+    "--yaml", "as_file", is_flag=True, help="Print the file itself, ready to copy (of models JSON, of traces CSV)."
+)
+def show(kind: str, name: str, as_file: bool) -> None:
     """Show one built-in thing in full.
 
     KIND is model, device, radio, trace, generator, samples, policy or scenario; NAME is one that `list` prints.
     """
-    from simulator.analysis.catalogue import show_view
+    from simulator.analysis.catalogue import file_text, show_view
 
-    _show(show_view(kind, name))
+    if as_file:
+        say(file_text(kind, name).removesuffix("\n"))
+    else:
+        _show(show_view(kind, name))
 
 
 @cli.command()
@@ -193,16 +249,11 @@ def schema(file: Path | None) -> None:
     """
     import json
 
-    from simulator.analysis.staging import StagedFiles
+    from simulator.analysis.staging import write_file
     from simulator.scenario.json_schema import scenario_schema
 
     text = json.dumps(scenario_schema(), indent=2, ensure_ascii=False)
-    if file is None:
-        click.echo(text)
-        return
-    with StagedFiles(file.parent) as staged:
-        staged.write_bytes(file.name, f"{text}\n".encode())
-        staged.commit()
+    write_file(file or STANDARD_OUTPUT, f"{text}\n".encode())
 
 
 @cli.command()
@@ -225,7 +276,7 @@ def sweep(
     loaded = load_scenario(scenario, overrides, seed)
     folder = directory or Path("results") / f"{loaded.scenario.name}-sweep"
     result = run_sweep(Sweep(loaded, over, Options(**options, progress=True)), folder)
-    click.echo(result.sentence())
+    say(one_line(result.sentence()))
     require_all(result)
 
 
@@ -234,9 +285,22 @@ def sweep(
 @click.option("--objectives", default="latency,energy,accuracy", show_default=True, help="Two or three of them.")
 @click.option("--budget", type=click.IntRange(1), default=2000, show_default=True, help="Most points to compute.")
 @click.option("-o", "directory", type=Path, help="Folder of the front; results/<scenario>-front if left out.")
+@click.option(
+    "--for", "environments", multiple=True, metavar="PATH=VALUES", help="An axis that nature chooses, such as a rate."
+)
 @with_points
-def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budget: int, **options: Any) -> None:
-    """Find the Pareto front of latency, energy and accuracy over the axes and the policies."""
+def optimise(
+    scenario: str,
+    directory: Path | None,
+    over: tuple[str, ...],
+    environments: tuple[str, ...],
+    budget: int,
+    **options: Any,
+) -> None:
+    """Find the Pareto front of latency, energy and accuracy over what a person can choose.
+
+    That are the policies and the axes of --over. Axes of --for are given: each of their values has a front of its own.
+    """
     from simulator.analysis.front_report import render
     from simulator.analysis.optimise import optimise as find
     from simulator.analysis.pareto import read_objectives
@@ -247,7 +311,8 @@ def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budge
     objectives = read_objectives(options.pop("objectives"))
     loaded = load_scenario(scenario, options.pop("overrides"), options.pop("seed"))
     folder = directory or Path("results") / f"{loaded.scenario.name}-front"
-    found = find(Sweep(loaded, over, Options(**options, progress=True)), objectives, folder, budget)
+    sweep = Sweep(loaded, over, Options(**options, progress=True), environments)
+    found = find(sweep, objectives, folder, budget)
     _show(render(found))
     require_all(found.sweep)
 
@@ -255,13 +320,26 @@ def optimise(scenario: str, directory: Path | None, over: tuple[str, ...], budge
 @cli.command()
 @click.argument("directory", type=Path)
 @click.option("--format", "format_", type=click.Choice(["svg", "png", "pdf"]), default="svg", show_default=True)
-def plot(directory: Path, format_: str) -> None:
-    """Draw the figures of a finished run again, into DIRECTORY/figures."""
-    from simulator.analysis.plots import draw_all
-    from simulator.analysis.result import load_result
+@click.option("--size", callback=_size, metavar="WIDTHxHEIGHT", help="Of each figure, in inches: 3.5x2.4.")
+@click.option("--font", help="Name of an installed font, or serif, sans-serif, monospace.")
+@click.option("--font-size", type=float, metavar="POINTS", help="Of labels; smaller texts keep their proportion.")
+@click.option("--latex", "form", flag_value="latex", help="Draw nothing; print the table for LaTeX (booktabs).")
+@click.option("--csv", "form", flag_value="csv", help="Draw nothing; print the table as CSV, in SI units.")
+def plot(directory: Path, format_: str, form: str | None, **look: Any) -> None:
+    """Draw the figures of a run or a sweep again, and print the table of a sweep.
 
-    for drawn in draw_all(load_result(directory), directory / "figures", format_):
-        click.echo(str(drawn))
+    Figures of a run go to DIRECTORY/figures, those of a sweep, finished or not, to DIRECTORY/_figures.
+    """
+    from simulator.analysis.redraw import draw, sweep_report, table_of
+
+    if form is not None:
+        say(table_of(directory, form).removesuffix("\n"))
+        return
+    for drawn in draw(directory, format_, **look):
+        say(one_line(str(drawn)))
+    report = sweep_report(directory)
+    if report is not None:
+        _show(report)
 
 
 @cli.group(cls=Verbs)
@@ -269,72 +347,82 @@ def trace() -> None:
     """Read measured traces: what is in a file, as a trace for scenarios, as a generator."""
 
 
-_MEASUREMENT = click.argument("measurement", metavar="FILE")
+_MEASUREMENT = click.argument("reference", metavar="FILE")
 _FORMAT = click.option("--format", "format_", default="auto", show_default=True, help="Name of the format of FILE.")
 _WINDOW = click.option(
     "--window", default="1 s", show_default=True, help="Time over which logged packets (Mahimahi, nuttcp) are a rate."
 )
 
 
+_TOLD = (
+    click.option("--time", metavar="COLUMN:unit", help="Column of a table that holds the time, or its unit alone: ms."),
+    click.option("--rate", metavar="COLUMN:unit", help="Column that holds the rate, or its unit alone: kbit/s."),
+    click.option("--direction", type=click.Choice(["up", "down"]), help="What the file does not say."),
+)
+
+
+def _reads_a_measurement(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the argument and the options by which a measurement is read."""
+    for option in reversed((_MEASUREMENT, _FORMAT, _WINDOW, *_TOLD)):
+        verb = option(verb)
+    return verb
+
+
 @trace.command()
-@_MEASUREMENT
-@_FORMAT
-@_WINDOW
-@click.option("-o", "file", type=Path, help="Also draw the trace, as .svg, .png or .pdf.")
-def info(measurement: str, format_: str, window: str, file: Path | None) -> None:
+@_reads_a_measurement
+@click.option("-o", "file", type=Path, help="Also draw the trace, as .svg, .png or .pdf; - for SVG on standard output.")
+def info(file: Path | None, **reading: Any) -> None:
     """Print direction, duration, step, mean, percentiles and outages of a measurement, with a sketch of it."""
     from simulator.analysis.trace_files import read_measurement, write_figure
     from simulator.analysis.trace_info import info_text
 
-    read = read_measurement(measurement, format_, window)
+    read = read_measurement(**reading)
     if file is not None:
         write_figure(read, file)
-    click.echo(info_text(read))
+    _tell([info_text(read)], [] if file is None else [file])
 
 
 @trace.command("import")
-@_MEASUREMENT
-@_FORMAT
-@_WINDOW
+@_reads_a_measurement
 @click.option("-o", "file", type=Path, help="CSV to write; <FILE>.trace.csv in the working directory if left out.")
-def import_(measurement: str, format_: str, window: str, file: Path | None) -> None:
-    """Turn a measurement into a trace for scenarios (CSV: time_s,rate_bps), and say what was dropped and why."""
+def import_(file: Path | None, **reading: Any) -> None:
+    """Turn a measurement into a trace for scenarios (CSV: time_s,rate_bps), and say what was dropped and why.
+
+    Any table is read by its columns, named as in its header or by number: --time 1:ms --rate "Throughput:kbit/s".
+    A row's rate holds until the next row.
+    """
     from simulator.analysis.trace_files import read_measurement, write_trace
     from simulator.analysis.trace_info import report_lines
 
-    read = read_measurement(measurement, format_, window)
+    read = read_measurement(**reading)
     target = write_trace(read, file)
-    head = f"{read.file}: {read.format}, {read.direction}"
-    click.echo("\n".join([head, *report_lines(read), f"written to {target}"]))
+    head = one_line(f"{read.file}: {read.format}, {read.direction}")
+    _tell([head, *report_lines(read)], [target])
 
 
 @trace.command()
-@_MEASUREMENT
-@_FORMAT
-@_WINDOW
+@_reads_a_measurement
 @click.option("-o", "file", type=Path, help="YAML to write, a figure (.svg) beside it; <FILE>.yaml if left out.")
-def fit(measurement: str, format_: str, window: str, file: Path | None) -> None:
+def fit(file: Path | None, **reading: Any) -> None:
     """Fit a generator: a Markov-modulated rate, or Gilbert-Elliott losses to packet logs and pings."""
     from simulator.analysis.trace_files import read_measurement, write_fit
     from simulator.analysis.trace_fit import fit_text, fit_trace
 
-    fitted = fit_trace(read_measurement(measurement, format_, window))
+    fitted = fit_trace(read_measurement(**reading))
     written = write_fit(fitted, file)
-    click.echo("\n".join([fit_text(fitted), *(f"written to {path}" for path in written)]))
+    _tell([fit_text(fitted)], written)
 
 
 @trace.command()
-@_MEASUREMENT
+@_reads_a_measurement
 @click.option("--below", required=True, metavar="RATE", help='Rate below which the link is blocked: "5 Mbit/s".')
-@_FORMAT
-@_WINDOW
-def blockage(measurement: str, below: str, format_: str, window: str) -> None:
+def blockage(below: str, **reading: Any) -> None:
     """Print the link of two states, clear and blocked, that a measurement suggests; scenarios take it as a channel."""
     from simulator.analysis.trace_files import read_measurement
     from simulator.analysis.trace_fit import blockage_text
     from simulator.units import parse
 
-    click.echo(blockage_text(read_measurement(measurement, format_, window), parse(below, "bit rate")))
+    say(blockage_text(read_measurement(**reading), parse(below, "bit rate")))
 
 
 def main() -> None:

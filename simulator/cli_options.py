@@ -27,7 +27,7 @@ ENGINE = click.option(
 )
 #: what verbs share that run many points
 POINTS = (
-    click.option("--over", multiple=True, required=True, metavar="PATH=VALUES", help="a,b,c or lo:hi:n[:log]."),
+    click.option("--over", multiple=True, metavar="PATH=VALUES", help="An axis: a,b,c or lo:hi:n[:log]."),
     click.option("--replications", type=click.IntRange(1, 10_000), help="Instead of the scenario's own."),
     click.option(
         "--precision", callback=_precision, metavar="PERCENT", help="Replicate until half-widths are this small."

@@ -10,6 +10,11 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from simulator.printable import one_line
+
+#: how a further line of a message begins; any other line end comes from a name or value and is escaped
+_CONTINUED = "\n    "
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -47,7 +52,8 @@ class Problem:
         dotted = ".".join(str(part) for part in self.path)
         parts = [part for part in (where, dotted, self.message) if part]
         text = ": ".join(parts)
-        return f"{text}\n    {self.hint}" if self.hint else text
+        text = f"{text}{_CONTINUED}{self.hint}" if self.hint else text
+        return _CONTINUED.join(map(one_line, text.split(_CONTINUED)))
 
 
 class OffloadSimError(Exception):
@@ -92,6 +98,10 @@ class ExtractionError(OffloadSimError):
 
 class ResultError(OffloadSimError):
     """A result folder that cannot be written or read."""
+
+
+class OutputError(OffloadSimError):
+    """Text that standard output does not take."""
 
 
 class SweepError(OffloadSimError):

@@ -58,10 +58,17 @@ def load(group: str, kind: str) -> Any:
     Raises
     ------
     NotFoundError
-        Naming the nearest known kinds.
+        Naming the nearest known kinds, or what a kind of a third party raised.
     """
     targets = _targets(group)
     if kind not in targets:
         raise NotFoundError(Problem(f'"{kind}" is not a known kind of {group}', did_you_mean(kind, list(targets))))
     module, _, attribute = targets[kind].partition(":")
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except Exception as error:
+        if kind in BUILT_IN[group]:
+            raise
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        message = f'the kind "{kind}" of {group} cannot be loaded from {targets[kind]}: {reason}'
+        raise NotFoundError(Problem(message, "mend or uninstall the package that brings it")) from error

@@ -43,6 +43,23 @@ def show_view(kind: str, name: str) -> RenderableType:
     return SHOWS[kind](name)
 
 
+def file_text(kind: str, name: str) -> str:
+    """The file behind one thing, as it stands.
+
+    Raises
+    ------
+    OffloadSimError
+        If there is no such thing, or it is a policy, which is a part of the program.
+    """
+    singular = "policy" if kind in ("policy", "policies") else kind.removesuffix("s")
+    if singular == "policy":
+        _show_policy(name)  # an unknown one is told first
+        hint = "scenarios hold its fields: `offload-sim show policy NAME` lists them"
+        raise NotFoundError(Problem(f'the policy "{name}" has no file', hint))
+    is_generator = singular == "trace" and name in paths.names("generator") and name not in paths.names("trace")
+    return paths.find("generator" if is_generator else singular, name).read_text(encoding="utf-8")
+
+
 def _table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
     view = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:

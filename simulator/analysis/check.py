@@ -6,6 +6,7 @@ from simulator.analysis.foreseen import warnings
 from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
 from simulator.analysis.saturation import loads_of
+from simulator.analysis.window import first_run_out_s, require_requests
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.memory import require_memory
 from simulator.scenario.load import LoadedScenario
@@ -18,7 +19,7 @@ def check(loaded: LoadedScenario) -> tuple[list[Problem], list[str]]:
     Returns
     -------
     problems : list of Problem
-        With references, cuts, memory, exits and arrivals; empty when the scenario can run.
+        With references, cuts, memory, exits, arrivals and the warm-up; empty when the scenario can run.
     warnings : list of str
         What a run would caution against that is known before it: overload, stations that are nearly full.
     """
@@ -28,7 +29,9 @@ def check(loaded: LoadedScenario) -> tuple[list[Problem], list[str]]:
         return list(error.problems), []
     try:
         require_memory(system, plans)
-        workload = draw(sources(system), loaded.scenario.seed, 0)
+        drawn_from = sources(system)
+        workload = draw(drawn_from, loaded.scenario.seed, 0)
+        require_requests(loaded.scenario.statistics.warmup, first_run_out_s(drawn_from, workload), workload)
     except ScenarioError as error:
         return loaded.located(error.problems), []
     loads = loads_of(system, plans, workload)

@@ -19,7 +19,15 @@ import numpy as np
 import pyarrow as pa
 
 from simulator.analysis.selection import RequestColumns, Selection, group_names, policy_names, select
-from simulator.analysis.statistics import FloatArray, estimate_difference, estimate_mean, is_separated, make_blocks
+from simulator.analysis.statistics import (
+    SHARED_IDLE,
+    FloatArray,
+    estimate_difference,
+    estimate_mean,
+    is_separated,
+    make_blocks,
+)
+from simulator.analysis.window import Window
 
 #: metric of a difference row -> column of the requests table
 METRICS = {"latency_mean_s": "latency_s", "energy_mean_j": "energy_j"}
@@ -45,22 +53,24 @@ DIFFERENCE_COLUMNS = (
 
 
 def difference_rows(
-    table: pa.Table,
+    requests: pa.Table | RequestColumns,
     *,
     warmup_s: float = 0.0,
     batches: int = 20,
+    until_s: Sequence[float] = (),
+    short: Mapping[tuple[str, str], str] = MappingProxyType({}),
     reasons: Mapping[tuple[str, str, str], str] = NO_REASONS,
 ) -> tuple[dict[str, Any], ...]:
     """Every policy against the best one, runner-up first; columns as in `DIFFERENCE_COLUMNS`.
 
     Parameters
     ----------
-    table : pyarrow.Table
-        Requests, columns as in requests.parquet.
-    warmup_s : float
-        Requests that arrive earlier are left out.
-    batches : int
-        Number of batches when there is one replication.
+    requests : pyarrow.Table or RequestColumns
+        Columns as in requests.parquet.
+    warmup_s, until_s, batches
+        As in `metrics.summarise`.
+    short : mapping of (policy, group) to str
+        Why a run is too short for its load, where it is.
     reasons : mapping of (metric, policy, group) to str
         Why a policy is not compared; ``group`` is ``""`` for all requests together.
 
@@ -69,22 +79,30 @@ def difference_rows(
     ValueError
         If two policies did not see the same requests (a defect of the engine).
     """
-    columns = RequestColumns(table)
+    columns = requests if isinstance(requests, RequestColumns) else RequestColumns(requests)
+    window = Window(warmup_s, tuple(until_s))
     groups = ["", *group_names(columns)] if columns.has_groups else [""]
     rows: list[dict[str, Any]] = []
     for group in groups:
-        selections = [select(columns, warmup_s, policy, group) for policy in policy_names(columns)]
+        selections = [select(columns, window, policy, group) for policy in policy_names(columns)]
         _require_same_requests(selections)
         for metric in METRICS:
             excluded = {s.policy: reasons.get((metric, s.policy, group), "") for s in selections}
-            rows.extend(_against_best(metric, group, selections, batches, excluded))
+            rows.extend(_against_best(metric, group, selections, batches, short, excluded))
     return tuple(rows)
 
 
 def _against_best(
-    metric: str, group: str, selections: Sequence[Selection], batches: int, excluded: Mapping[str, str]
+    metric: str,
+    group: str,
+    selections: Sequence[Selection],
+    batches: int,
+    short: Mapping[tuple[str, str], str],
+    excluded: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     blocks = make_blocks(selections[0].floats("replication").astype(np.int64), batches)
+    if metric == "energy_mean_j" and blocks.replications < 2 and any(s.shares_idle_energy for s in selections):
+        blocks = blocks.without_interval(SHARED_IDLE)
     values = {s.policy: _values(s, metric) for s in selections}
     means = {policy: estimate_mean(value, blocks).mean for policy, value in values.items()}
     known = (policy for policy in means if not math.isnan(means[policy]))
@@ -92,7 +110,8 @@ def _against_best(
     rows = []
     for policy in ranked[1:]:
         best = ranked[0]
-        difference = estimate_difference(values[policy], values[best], blocks)
+        caution = next((why for (one, of), why in short.items() if one in (policy, best) and group in ("", of)), "")
+        difference = estimate_difference(values[policy], values[best], blocks, caution)
         rows.append(
             {
                 "metric": metric,
@@ -104,7 +123,7 @@ def _against_best(
                 "difference": difference.mean,
                 "difference_ci95": difference.half_width,
                 "separated": not excluded[policy] and is_separated(difference, means[best]),
-                "interval_from": str(blocks),
+                "interval_from": difference.source,
                 "caution": difference.caution,
                 "condition": excluded[policy],
             }

@@ -31,7 +31,7 @@ TEXT_COLUMNS = frozenset(
 #: columns that hold whole numbers
 INTEGER_COLUMNS = frozenset({"requests", "completed", "dropped", "censored"})
 #: columns that hold True or False
-BOOLEAN_COLUMNS = frozenset({"separated"})
+BOOLEAN_COLUMNS = frozenset({"separated", "latency_ci95_is_at_least", "energy_ci95_is_at_least"})
 
 
 def to_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
@@ -53,10 +53,13 @@ def from_csv(content: bytes) -> list[dict[str, Any]]:
     """
     reader = csv.DictReader(io.StringIO(content.decode()), strict=True)
     rows = []
-    for row in reader:
-        if None in row or None in row.values():
-            raise ValueError(f"line {reader.line_num} has more or fewer cells than the header")
-        rows.append({column: _value(column, cell) for column, cell in row.items()})
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"line {reader.line_num} has more or fewer cells than the header")
+            rows.append({column: _value(column, cell) for column, cell in row.items()})
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: {error}") from error
     return rows
 
 

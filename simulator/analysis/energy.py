@@ -51,10 +51,10 @@ def _ends_of_dropped(log: RequestLog) -> Floats:
     return np.concatenate((log.uplink_end_s[dropped], log.downlink_end_s[dropped]))
 
 
-def busy_s(start_s: Floats, end_s: Floats, run_end_s: float, since_s: float = 0.0) -> Floats:
-    """Time after an instant that each request held a station; what is unfinished counts up to the end of the run."""
+def busy_s(start_s: Floats, end_s: Floats, run_end_s: float, since_s: float = 0.0, until_s: float = np.inf) -> Floats:
+    """Time between two instants that each request held a station; what is unfinished holds it to the end of the run."""
     ended = np.where(np.isnan(end_s), run_end_s, end_s)
-    return np.where(np.isnan(start_s), 0.0, np.maximum(ended, since_s) - np.maximum(start_s, since_s))
+    return np.where(np.isnan(start_s), 0.0, np.clip(ended, since_s, until_s) - np.clip(start_s, since_s, until_s))
 
 
 def attribute(system: System, plan: Plan, workload: Workload, log: RequestLog) -> Energy:

@@ -1,15 +1,16 @@
 """From the requests table to the rows of summary.csv: one row per policy (and group, if there is more than one).
 
-Meaning of each column (requests that arrive before the end of the warm-up are left out everywhere):
+Meaning of each column (requests of the warm-up and of the cool-down, see `window`, are left out everywhere):
 
-- ``latency_*``: over completed requests; ``*_ci95_*``: half-width of the 95 % interval, empty where there is none.
+- ``latency_*``: over completed requests; ``*_ci95_*``: half-width of the 95 % interval, empty where there is none;
+  ``*_ci95_is_at_least``: whether that is only a lower bound, because the run is too short for its load.
 - ``energy_mean_j``, ``bytes_up_mean``: over all requests that have the value; what was spent on a request that was
   dropped later was spent all the same.
 - ``deadline_miss_ratio``: (completed late + dropped + censored) / requests with a deadline.
 - ``accuracy``: share of correct answers among completed requests whose answer is known, else the published top-1;
   less what the profile says that lost bytes cost.
 - ``throughput_rps``: completed requests per second of observed time, which runs from the end of the warm-up to the
-  horizon, or to the last completion of the policy's run where there is no horizon.
+  beginning of the cool-down, else to the horizon, or to the last completion of the policy's run where there is neither.
 - ``utilisation_*``: busy time of a station / (its servers x observed time), computed by the caller.
 - ``offered_load``, ``busiest_station``: of the station on the way that is asked for most, see `simulator.plan.load`;
   empty for a policy that decides anew for each request.
@@ -19,7 +20,7 @@ Meaning of each column (requests that arrive before the end of the warm-up are l
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,15 @@ import pyarrow as pa
 
 from simulator.analysis.comparability import conditions
 from simulator.analysis.selection import RequestColumns, Selection, policy_names, select, select_all
-from simulator.analysis.statistics import Estimate, FloatArray, estimate_mean, make_blocks, percentiles
+from simulator.analysis.statistics import (
+    SHARED_IDLE,
+    Estimate,
+    FloatArray,
+    estimate_mean,
+    make_blocks,
+    percentiles,
+)
+from simulator.analysis.window import Window
 
 #: columns of summary.csv in order; ``group`` follows ``policy`` when there is more than one
 SUMMARY_COLUMNS = (
@@ -40,11 +49,13 @@ SUMMARY_COLUMNS = (
     "deadline_miss_ratio",
     "latency_mean_s",
     "latency_ci95_s",
+    "latency_ci95_is_at_least",
     "latency_p50_s",
     "latency_p95_s",
     "latency_p99_s",
     "energy_mean_j",
     "energy_ci95_j",
+    "energy_ci95_is_at_least",
     "bytes_up_mean",
     "accuracy",
     "throughput_rps",
@@ -73,6 +84,8 @@ class RunFacts:
         Which one that is.
     overload : str
         Why there is no steady state; empty where there is one.
+    short : str
+        Why the run is too short for its load to support an interval; empty otherwise.
     """
 
     utilisation_device: float = math.nan
@@ -82,6 +95,7 @@ class RunFacts:
     offered_load: float = math.nan
     busiest_station: str = ""
     overload: str = ""
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,7 @@ def summarise(
     warmup_s: float = 0.0,
     batches: int = 20,
     horizon_s: float | None = None,
+    until_s: Sequence[float] = (),
 ) -> Summary:
     """Rows of summary.csv.
 
@@ -112,48 +127,67 @@ def summarise(
         Simulated time, counted from 0 in each replication.
     batches : int
         Number of batches when there is one replication.
+    until_s : sequence of float
+        Per replication, when the first device had run out; infinite where nothing arrived later, empty for nowhere.
     """
+    window = Window(warmup_s, tuple(until_s))
     columns = requests if isinstance(requests, RequestColumns) else RequestColumns(requests)
-    observed = {policy: observed_time_s(columns, policy, warmup_s, horizon_s) for policy in policy_names(columns)}
+    observed = {policy: observed_time_s(columns, policy, window, horizon_s) for policy in policy_names(columns)}
     rows: list[dict[str, Any]] = []
-    cautions: dict[str, dict[str, None]] = {}
-    for selection in select_all(columns, warmup_s):
+    said: dict[str, dict[str, dict[str, None]]] = {}
+    for selection in select_all(columns, window):
         known = facts.get((selection.policy, selection.group), RunFacts())
-        row, warned = _row(selection, known, observed[selection.policy], batches)
+        row, estimates = _row(selection, known, observed[selection.policy], batches)
         rows.append(row)
-        for caution in filter(None, warned):
-            cautions.setdefault(caution, {})[selection.policy] = None
+        for metric, estimate in estimates.items():
+            if estimate.caution:
+                of = said.setdefault(selection.policy, {}).setdefault(estimate.caution, {})
+                of |= {} if estimate.is_at_least else {metric: None}
     overloads = {key: known.overload for key, known in facts.items()}
     for row, reason in zip(rows, conditions(rows, overloads), strict=True):
         row["condition"] = reason
-    named = (
-        caution if len(where) == len(observed) else f"{', '.join(where)}: {caution}"
-        for caution, where in cautions.items()
-    )
-    return Summary(tuple(rows), tuple(named))
+    return Summary(tuple(rows), tuple(_cautions(said, len(observed))))
 
 
-def observed_time_s(columns: RequestColumns, policy: str, warmup_s: float, horizon_s: float | None) -> float:
-    """Simulated seconds after the warm-up, summed over the replications of a policy; 0 if nothing was observed."""
-    rows = select(columns, warmup_s, policy).rows
+def _cautions(said: Mapping[str, Mapping[str, Iterable[str]]], policies: int) -> Iterator[str]:
+    """Each caution once, with the policies it is about (unless all) and with what has no interval.
+
+    ``said`` holds, for each policy, its cautions and the quantities that have no interval because of them.
+    """
+    where: dict[str, list[str]] = {}
+    for policy, cautions in said.items():
+        for caution, missing in cautions.items():
+            names = " and ".join(missing)
+            where.setdefault(f"no interval for {names}: {caution}" if names else caution, []).append(policy)
+    for text, names_of in where.items():
+        yield text if len(names_of) == policies else f"{', '.join(names_of)}: {text}"
+
+
+def observed_time_s(columns: RequestColumns, policy: str, window: Window, horizon_s: float | None) -> float:
+    """Simulated seconds that count, summed over the replications of a policy; 0 if nothing was observed."""
+    rows = select(columns, window, policy).rows
     if not len(rows):
         return 0.0
     numbers, starts = np.unique(columns.floats("replication")[rows], return_index=True)
     if horizon_s is not None:
-        return len(numbers) * (horizon_s - warmup_s)
-    finish = columns.floats("finish_s")[rows]
-    last = np.fmax.reduceat(np.where(np.isnan(finish), columns.floats("arrival_s")[rows], finish), starts)
-    return float((last - warmup_s).sum())
+        last = np.full(len(numbers), horizon_s)
+    else:
+        finish = columns.floats("finish_s")[rows]
+        last = np.fmax.reduceat(np.where(np.isnan(finish), columns.floats("arrival_s")[rows], finish), starts)
+    end = window.end_s(numbers.astype(np.int64))
+    return float((np.where(np.isfinite(end), np.minimum(end, last), last) - window.warmup_s).sum())
 
 
 def _row(
     selection: Selection, known: RunFacts, observed_s: float, batches: int
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+) -> tuple[dict[str, Any], dict[str, Estimate]]:
     blocks = make_blocks(selection.floats("replication").astype(np.int64), batches)
     completed = selection.count("completed")
     latencies = selection.completed("latency_s")
-    latency = estimate_mean(latencies, blocks)
-    energy = estimate_mean(selection.floats("energy_j"), blocks)
+    latency = estimate_mean(latencies, blocks, known.short)
+    if blocks.replications < 2 and selection.shares_idle_energy:
+        blocks = blocks.without_interval(SHARED_IDLE)
+    energy = estimate_mean(selection.floats("energy_j"), blocks, known.short)
     if known.overload:  # these means depend on the length of the run: there is nothing that an interval could cover
         latency, energy = Estimate(latency.mean, math.nan), Estimate(energy.mean, math.nan)
     p50, p95, p99 = percentiles(latencies, (50, 95, 99))
@@ -167,11 +201,13 @@ def _row(
         "deadline_miss_ratio": _deadline_miss_ratio(selection),
         "latency_mean_s": latency.mean,
         "latency_ci95_s": latency.half_width,
+        "latency_ci95_is_at_least": latency.is_at_least,
         "latency_p50_s": p50,
         "latency_p95_s": p95,
         "latency_p99_s": p99,
         "energy_mean_j": energy.mean,
         "energy_ci95_j": energy.half_width,
+        "energy_ci95_is_at_least": energy.is_at_least,
         "bytes_up_mean": _mean(selection.floats("bytes_up")),
         "accuracy": _accuracy(selection, known.top1),
         "throughput_rps": completed / observed_s if observed_s > 0 else math.nan,
@@ -182,7 +218,7 @@ def _row(
         "busiest_station": known.busiest_station,
         "condition": "",
     }
-    return row, (latency.caution, energy.caution)
+    return row, {"mean latency": latency, "mean energy": energy}
 
 
 def _deadline_miss_ratio(selection: Selection) -> float:

@@ -1,26 +1,34 @@
 """``offload-sim optimise``: the Pareto front over the axes of a grid and the policies of a scenario.
 
-A grid of at most ``budget`` points is computed as a whole; of a larger one NSGA-II chooses that many. Every point is a
-point of a sweep in ``DIR/points``, so that an interrupted search is continued by starting it again.
+Axes that a person chooses (``--over``: a device, a batch size) and axes that nature chooses (``--for``: a rate, a load)
+are told apart. Nobody can choose a faster link when it is slow: each environment, one value of every axis of nature,
+has a front of its own.
 
-``DIR/`` gets ``front.csv`` and ``front.parquet`` (the front, best latency first) and ``figures/front.svg`` with the CSV
-of all alternatives that it shows.
+A grid of at most ``budget`` points is computed as a whole; of a larger one NSGA-II chooses that many, as many in each
+environment. Every point is a point of a sweep in ``DIR/points``, so that an interrupted search is continued by
+starting it again.
+
+``DIR/`` gets ``front.csv`` and ``front.parquet`` (the fronts, best latency first) and ``figures/front.svg`` with the
+CSV of all alternatives that it shows.
 """
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulator.analysis.axes import AxisView, of_grid
 from simulator.analysis.csvtext import to_csv
+from simulator.analysis.folder_kinds import require_kind
 from simulator.analysis.pareto import OBJECTIVES, costs, front, merge_groups
+from simulator.analysis.plots import figure_content
 from simulator.analysis.search import Place, search
 from simulator.analysis.staging import StagedFiles
 from simulator.analysis.sweep import Sweep
@@ -30,10 +38,13 @@ from simulator.errors import Problem, SweepError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: points of a grid that are all computed, if nothing else is asked for
 BUDGET = 2000
+#: what stands beside the points
+_FILES = ("front.csv", "front.parquet", "figures/front.svg", "figures/front.csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +55,12 @@ class Front:
     ----------
     directory : Path
     objectives : tuple of str
+    environments : tuple of AxisView
+        Axes that nature chooses; each combination of their values has a front of its own.
+    choices : tuple of AxisView
+        Axes that a person chooses.
     rows : tuple of dict
-        Alternatives on the front.
+        Alternatives on a front, environment by environment.
     alternatives : tuple of dict
         All that were computed, with ``on_front``.
     sweep : SweepResult
@@ -56,6 +71,8 @@ class Front:
 
     directory: Path
     objectives: tuple[str, ...]
+    environments: tuple[AxisView, ...]
+    choices: tuple[AxisView, ...]
     rows: tuple[dict[str, Any], ...]
     alternatives: tuple[dict[str, Any], ...]
     sweep: SweepResult
@@ -68,11 +85,29 @@ class Front:
 
         return pd.DataFrame(list(self.rows))
 
-    def figure(self) -> Figure:
-        """The figure front."""
+    def figure(
+        self,
+        *,
+        ax: Axes | Sequence[Axes] | None = None,
+        size: tuple[float, float] | None = None,
+        font: str | None = None,
+        font_size: float | None = None,
+    ) -> Figure:
+        """The figure front, with the arguments of `simulator.analysis.plots.figure`."""
+        from simulator.analysis.plots_canvas import Canvas, Look
         from simulator.analysis.plots_front import draw
 
-        return draw(self.alternatives, self.objectives)
+        fronts = by_environment(self.alternatives, self.environments)
+        return draw(fronts, self.objectives, Canvas(Look(size, font, font_size), ax))
+
+
+def by_environment(rows: Iterable[dict[str, Any]], environments: Sequence[AxisView]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of each environment under its words, such as ``Uplink rate 2 Mbit/s``; without axes there is one alone."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        words = ", ".join(f"{axis.words} {axis.text(row[axis.path])}" for axis in environments)
+        found.setdefault(words, []).append(row)
+    return found
 
 
 def optimise(sweep: Sweep, objectives: Sequence[str], directory: Path, budget: int = BUDGET) -> Front:
@@ -91,45 +126,76 @@ def optimise(sweep: Sweep, objectives: Sequence[str], directory: Path, budget: i
     Raises
     ------
     SweepError
-        If there is no alternative with all objectives.
+        If there is no alternative with all objectives, or the budget does not reach for every environment.
     ResultError
         If the folder belongs to something else or cannot be written.
     """
+    require_kind(directory, "optimisation")
+    with StagedFiles(directory) as staged:
+        for name in _FILES:
+            staged.require(name)
     grid = sweep.grid
     points = directory / "points"
     exhaustive = grid.size <= budget
+    outer = sum(axis.is_environment for axis in grid.axes)
+    worlds = list(product(*(range(len(axis.values)) for axis in grid.axes[:outer])))
+    if len(worlds) > budget:
+        raise SweepError(
+            Problem(f"{len(worlds)} environments, and a budget of {budget} points", "give at least one point to each")
+        )
     with Session(sweep, points, expected=min(grid.size, budget)) as session:
         if exhaustive:
             session.compute(range(grid.size))
             tried = grid.size
         else:
-            evaluation = _Evaluation(sweep, session, objectives, points)
-            ordered = [all(isinstance(cell, int | float) for cell in cells) for cells in grid.cells]
-            sizes = [len(axis.values) for axis in grid.axes]
+            ordered = [all(isinstance(cell, int | float) for cell in cells) for cells in grid.cells[outer:]]
+            sizes = [len(axis.values) for axis in grid.axes[outer:]]
             seed = sweep.scenario(0).seed
-            tried = search(sizes, ordered, evaluation.policies, evaluation, budget=budget, seed=seed)
+            tried = 0
+            for world in worlds:
+                evaluation = _Evaluation(sweep, session, objectives, points, world)
+                each = budget // len(worlds)
+                tried += search(sizes, ordered, evaluation.policies, evaluation, budget=each, seed=seed)
         computed = session.result(tried)
-    axes = [axis.path for axis in grid.axes]
-    alternatives = merge_groups(read_rows(points, sweep.schema).to_pylist(), axes)
-    values = costs(alternatives, objectives)
-    _require_values(values, objectives)
-    chosen = front(values)
-    for row, is_on_front in zip(alternatives, chosen.tolist(), strict=True):
-        row["on_front"] = is_on_front
-    rows = sorted(
-        (row for row in alternatives if row["on_front"]), key=lambda row: row[OBJECTIVES[objectives[0]].column]
+    axes = of_grid(grid)
+    alternatives = _in_order(merge_groups(read_rows(points, sweep.schema).to_pylist(), [a.path for a in axes]), axes)
+    _require_values(costs(alternatives, objectives), objectives)
+    best: list[dict[str, Any]] = []
+    first = OBJECTIVES[objectives[0]].column
+    for rows in by_environment(alternatives, axes[:outer]).values():
+        for row, is_on_front in zip(rows, front(costs(rows, objectives)).tolist(), strict=True):
+            row["on_front"] = is_on_front
+        best += sorted((row for row in rows if row["on_front"]), key=lambda row: row[first])
+    columns = ["policy", *(axis.path for axis in axes)]
+    columns += [column for o in OBJECTIVES.values() for column in (o.column, o.interval) if column]
+    columns.append("completed_ratio")
+    found = Front(
+        directory,
+        tuple(objectives),
+        axes[:outer],
+        axes[outer:],
+        tuple({column: row[column] for column in columns} for row in best),
+        tuple(alternatives),
+        computed,
+        exhaustive,
     )
-    columns = ["policy", *axes, *(o.column for o in OBJECTIVES.values()), "completed_ratio"]
-    best = tuple({column: row[column] for column in columns} for row in rows)
-    found = Front(directory, tuple(objectives), best, tuple(alternatives), computed, exhaustive)
     _write(found, columns)
     return found
 
 
-class _Evaluation:
-    """Computes places of the grid and knows their costs."""
+def _in_order(rows: list[dict[str, Any]], axes: Sequence[AxisView]) -> list[dict[str, Any]]:
+    """Rows in the order of the grid, whoever was done first."""
+    places = [{cell: place for place, cell in enumerate(axis.cells)} for axis in axes]
+    return sorted(rows, key=lambda row: [place[row[axis.path]] for place, axis in zip(places, axes, strict=True)])
 
-    def __init__(self, sweep: Sweep, session: Session, objectives: Sequence[str], points: Path) -> None:
+
+class _Evaluation:
+    """Computes places of the choices in one environment and knows their costs."""
+
+    def __init__(
+        self, sweep: Sweep, session: Session, objectives: Sequence[str], points: Path, environment: Place
+    ) -> None:
+        self._environment = environment
         self._sweep = sweep
         self._session = session
         self._objectives = objectives
@@ -145,13 +211,14 @@ class _Evaluation:
         grid = self._sweep.grid
         if not places:
             return {}
-        self._session.compute([grid.number(place) for place in places])
+        self._session.compute([grid.number(self._environment + place) for place in places])
         names = [axis.path for axis in grid.axes]
         found: dict[tuple[Any, ...], dict[str, list[float]]] = {}
         alternatives = merge_groups(read_rows(self._points, self._sweep.schema).to_pylist(), names)
         for row, values in zip(alternatives, costs(alternatives, self._objectives).tolist(), strict=True):
             found.setdefault(tuple(row[name] for name in names), {})[row["policy"]] = values
-        return {place: self._of(found.get(tuple(grid.row(place).values()), {})) for place in places}
+        cells = {place: tuple(grid.row(self._environment + place).values()) for place in places}
+        return {place: self._of(found.get(cells[place], {})) for place in places}
 
     def _of(self, policies: Mapping[str, list[float]]) -> list[list[float] | None]:
         """Costs in the order of the policies; labels may change with the point, their order does not."""
@@ -170,19 +237,16 @@ def _require_values(values: Any, objectives: Sequence[str]) -> None:
 
 
 def _write(found: Front, columns: Sequence[str]) -> None:
-    from simulator.analysis.plots_style import saving
-
-    drawing = io.BytesIO()
-    with saving():
-        found.figure().savefig(drawing, format="svg", metadata={"Date": None})
+    drawing = figure_content(found.figure(), "svg")
     shown = ["on_front", *columns]
 
     def parquet(file: BinaryIO) -> None:
         pq.write_table(pa.Table.from_pylist(list(found.rows)).select(columns), file)
 
     with StagedFiles(found.directory) as staged:
-        staged.write_bytes("front.csv", to_csv(found.rows, columns))
-        staged.write("front.parquet", parquet)
-        staged.write_bytes("figures/front.svg", drawing.getvalue())
-        staged.write_bytes("figures/front.csv", to_csv(found.alternatives, shown))
+        table, data, figure, shown_data = _FILES
+        staged.write_bytes(table, to_csv(found.rows, columns))
+        staged.write(data, parquet)
+        staged.write_bytes(figure, drawing)
+        staged.write_bytes(shown_data, to_csv(found.alternatives, shown))
         staged.commit()

@@ -126,6 +126,7 @@ def columns_of(outcomes: Sequence[Outcome]) -> RequestColumns:
     sizes = [one.status.size for one in outcomes]
     floats: dict[str, Floats] = {name: np.concatenate([getattr(one, name) for one in outcomes]) for name in names}
     floats["energy_j"] = np.concatenate([one.energy.total_j for one in outcomes])
+    floats["energy_idle_j"] = np.concatenate([one.energy.idle_j for one in outcomes])
     floats["replication"] = np.repeat([float(one.replication) for one in outcomes], sizes)
     floats["request"] = np.concatenate([np.arange(size, dtype=np.float64) for size in sizes])
     if any(one.accuracy_kept is not None for one in outcomes):

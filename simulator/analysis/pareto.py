@@ -27,8 +27,8 @@ class Objective:
 
     Attributes
     ----------
-    column : str
-        Column of the summary.
+    column, interval : str
+        Columns of the summary; no interval where there is none.
     weight : str
         Column that weights groups.
     sign : int
@@ -38,6 +38,7 @@ class Objective:
     """
 
     column: str
+    interval: str
     weight: str
     sign: int
     label: str
@@ -46,9 +47,9 @@ class Objective:
 
 OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
     {
-        "latency": Objective("latency_mean_s", "completed", 1, "Mean latency", "time"),
-        "energy": Objective("energy_mean_j", "requests", 1, "Device energy per request", "energy"),
-        "accuracy": Objective("accuracy", "completed", -1, "Accuracy", ""),
+        "latency": Objective("latency_mean_s", "latency_ci95_s", "completed", 1, "Mean latency", "time"),
+        "energy": Objective("energy_mean_j", "energy_ci95_j", "requests", 1, "Device energy per request", "energy"),
+        "accuracy": Objective("accuracy", "", "completed", -1, "Accuracy", ""),
     }
 )
 
@@ -87,7 +88,8 @@ def merge_groups(rows: Iterable[Mapping[str, Any]], axes: Sequence[str]) -> list
     Returns
     -------
     list of dict
-        The axes, ``policy``, the columns of all objectives, and ``completed_ratio``.
+        The axes, ``policy``, the columns of all objectives with their intervals (NaN for merged groups, whose means
+        depend on each other), and ``completed_ratio``.
     """
     members: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -100,6 +102,8 @@ def _merged(group: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[st
     requests = sum(row["requests"] for row in group)
     for objective in OBJECTIVES.values():
         merged[objective.column] = _mean(group, objective)
+        if objective.interval:
+            merged[objective.interval] = group[0].get(objective.interval, math.nan) if len(group) == 1 else math.nan
     merged["completed_ratio"] = sum(row["completed"] for row in group) / requests if requests else math.nan
     return merged
 

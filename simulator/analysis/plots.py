@@ -7,8 +7,10 @@ state and need no display. The same result gives the same bytes of every file.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -18,11 +20,13 @@ from simulator.analysis.csvtext import to_csv
 from simulator.errors import Problem, ResultError, did_you_mean
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from simulator.analysis.plots_canvas import Look
     from simulator.analysis.result import Result
 
-#: figure -> module with ``tables(result)`` and ``draw(tables)``
+#: figure -> module with ``tables(result)`` and ``draw(tables, canvas)``
 _MODULES: Mapping[str, str] = MappingProxyType(
     {
         "latency_cdf": "simulator.analysis.plots_distribution",
@@ -51,7 +55,7 @@ class DataTable:
 
 
 class ResultPlots:
-    """Figures of one result as methods: ``plots.latency_cdf()``."""
+    """Figures of one result as methods: ``plots.latency_cdf()``, with the arguments of `figure`."""
 
     def __init__(self, result: Result) -> None:
         self._result = result
@@ -62,7 +66,7 @@ class ResultPlots:
         if name not in NAMES:
             known = ", ".join(NAMES)
             raise AttributeError(f'no figure is called "{name}"; {did_you_mean(name, NAMES) or f"known: {known}"}')
-        return lambda: figure(self._result, name)
+        return partial(figure, self._result, name)
 
     def __dir__(self) -> list[str]:
         return list(NAMES)
@@ -75,7 +79,15 @@ def available(result: Result) -> list[str]:
     return [name for name in NAMES if name not in CURVE_COLUMNS or name in result.curves]
 
 
-def figure(result: Result, name: str) -> Figure:
+def figure(
+    result: Result,
+    name: str,
+    *,
+    ax: Axes | Sequence[Axes] | None = None,
+    size: tuple[float, float] | None = None,
+    font: str | None = None,
+    font_size: float | None = None,
+) -> Figure:
     """One figure of a result.
 
     Parameters
@@ -84,13 +96,20 @@ def figure(result: Result, name: str) -> Figure:
         Of a run, or read back from its folder.
     name : str
         One of `NAMES`.
+    ax : Axes or sequence of Axes, optional
+        Draw into these, one for each panel, instead of a figure of its own.
+    size, font, font_size
+        As in `simulator.analysis.plots_canvas.Look`.
 
     Raises
     ------
     ResultError
-        If there is no such figure, or the result lacks its data.
+        If there is no such figure, the result lacks its data, or size, font or axes do not fit.
     """
-    drawn: Figure = _module(result, name).draw(figure_data(result, name))
+    from simulator.analysis.plots_canvas import Canvas, Look
+
+    canvas = Canvas(Look(size, font, font_size), ax)
+    drawn: Figure = _module(result, name).draw(figure_data(result, name), canvas)
     return drawn
 
 
@@ -100,7 +119,7 @@ def figure_data(result: Result, name: str) -> dict[str, DataTable]:
     return tables
 
 
-def figure_files(result: Result, file_format: str) -> Iterator[tuple[str, bytes]]:
+def figure_files(result: Result, file_format: str, look: Look | None = None) -> Iterator[tuple[str, bytes]]:
     """Name and content of every file that the figures of a result need: the drawings and their CSVs.
 
     Raises
@@ -108,17 +127,24 @@ def figure_files(result: Result, file_format: str) -> Iterator[tuple[str, bytes]
     ResultError
         If the format is unknown.
     """
-    if file_format not in FORMATS:
-        hint = did_you_mean(file_format, FORMATS) or "known: " + ", ".join(FORMATS)
-        raise ResultError(Problem(f'"{file_format}" is not a format of figures', hint))
+    from simulator.analysis.plots_canvas import Canvas
+
+    require_format(file_format)
     for name in available(result):
         tables = figure_data(result, name)
-        yield f"{name}.{file_format}", figure_content(_module(result, name).draw(tables), file_format)
+        yield f"{name}.{file_format}", figure_content(_module(result, name).draw(tables, Canvas(look)), file_format)
         for stem, table in tables.items():
             yield f"{stem}.csv", to_csv(table.rows, table.columns)
 
 
-def draw_all(result: Result, directory: str | Path, file_format: str = "svg") -> list[Path]:
+def require_format(file_format: str) -> None:
+    """Refuse what no figure can be written as."""
+    if file_format not in FORMATS:
+        hint = did_you_mean(file_format, FORMATS) or "known: " + ", ".join(FORMATS)
+        raise ResultError(Problem(f'"{file_format}" is not a format of figures', hint))
+
+
+def draw_all(result: Result, directory: str | Path, file_format: str = "svg", look: Look | None = None) -> list[Path]:
     """Write every figure of a result into a folder, each with the CSV of what it shows.
 
     Parameters
@@ -129,6 +155,8 @@ def draw_all(result: Result, directory: str | Path, file_format: str = "svg") ->
         The folder for the figures themselves (``DIR/figures`` of a run); created if it does not exist.
     file_format : str
         ``svg``, ``pdf`` or ``png``.
+    look : Look, optional
+        Size and font, if not the usual ones.
 
     Returns
     -------
@@ -138,16 +166,31 @@ def draw_all(result: Result, directory: str | Path, file_format: str = "svg") ->
     Raises
     ------
     ResultError
-        If the format is unknown or the folder cannot be written.
+        If the format is unknown, the folder cannot be written, or the files of the result hold what no run writes.
     """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)  # numbers that leave the range of floats
+            files = list(figure_files(result, file_format, look))
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeWarning) as error:
+        if result.directory is None:  # of a run just now, whose data are the program's own
+            raise
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        message = f'the figures of "{result.directory}" cannot be drawn, its files hold what no run writes ({reason})'
+        raise ResultError(Problem(message, "run the scenario again into that folder")) from error
+    return write_figures(Path(directory), files)
+
+
+def write_figures(directory: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
+    """Write figures and the tables beside them; the paths of the figures."""
     from simulator.analysis.staging import StagedFiles
 
-    with StagedFiles(Path(directory)) as staged:
-        for name, content in figure_files(result, file_format):
+    with StagedFiles(directory) as staged:
+        for name, content in files:
             staged.write_bytes(name, content)
         names = staged.names
         staged.commit()
-    return [Path(directory) / name for name in names if not name.endswith(".csv")]
+    return [directory / name for name in names if not name.endswith(".csv")]
 
 
 def _module(result: Result, name: str) -> Any:
@@ -162,12 +205,24 @@ def _module(result: Result, name: str) -> Any:
 
 
 def figure_content(drawn: Figure, file_format: str) -> bytes:
-    """A figure as the bytes of its file."""
+    """A figure as the bytes of its file.
+
+    Raises
+    ------
+    ResultError
+        If its size leaves no room for what it shows.
+    """
     from simulator.analysis.plots_style import saving
 
     # without dates and random identifiers, so that the same data give the same bytes
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[file_format]
     content = io.BytesIO()
-    with saving():
-        drawn.savefig(content, format=file_format, dpi=_DOTS_PER_INCH, metadata=metadata)
+    with saving(drawn), warnings.catch_warnings():
+        warnings.filterwarnings("error", message="constrained_layout not applied")
+        try:
+            drawn.savefig(content, format=file_format, dpi=_DOTS_PER_INCH, metadata=metadata)
+        except UserWarning as warning:
+            width, height = drawn.get_size_inches()
+            shown = f"{width:g} x {height:g} inches are too small for this figure"
+            raise ResultError(Problem(shown, "give it more, or a smaller font")) from warning
     return content.getvalue()

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from simulator.analysis import plots_style as style
 from simulator.analysis.plots import DataTable
+from simulator.analysis.plots_canvas import Canvas
 from simulator.analysis.selection import RequestColumns, Selection, select_all
 from simulator.analysis.statistics import FloatArray, percentiles
 
@@ -33,7 +34,7 @@ def tables(result: Result) -> dict[str, DataTable]:
     """Points of the curves, and one row of marks per curve (``deadline_s`` is missing where there are several)."""
     points: list[dict[str, Any]] = []
     marks: list[dict[str, Any]] = []
-    for selection in select_all(RequestColumns(result.table), result.warmup_s):
+    for selection in select_all(RequestColumns(result.table), result.window):
         latencies = selection.completed("latency_s")
         latencies = np.sort(latencies[~np.isnan(latencies)])
         name = {"policy": selection.policy, "group": selection.group}
@@ -43,7 +44,7 @@ def tables(result: Result) -> dict[str, DataTable]:
     return {"latency_cdf": DataTable(_CURVE, points), "latency_cdf_marks": DataTable(_MARKS, marks)}
 
 
-def draw(data: dict[str, DataTable]) -> Figure:
+def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     """The figure, from its tables."""
     points, marks = data["latency_cdf"].rows, data["latency_cdf_marks"].rows
     policies = list(dict.fromkeys(row["policy"] for row in marks))
@@ -52,9 +53,10 @@ def draw(data: dict[str, DataTable]) -> Figure:
     low, high = (min(everything), max(everything)) if everything else (1.0, 1.0)
     factor, unit = style.scale_of(math.sqrt(low * high) if low > 0 else high, "time")
     handles, labels = _legend(policies, any(not math.isnan(row["deadline_s"]) for row in marks))
-    with style.drawing():
-        figure = style.new_figure(style.COLUMN_IN, 0.5 + 1.75 * len(groups) + 0.15 * style.legend_rows(labels, 2))
-        panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False)[:, 0]
+    with canvas.drawing():
+        height = 0.5 + 1.75 * len(groups) + 0.15 * style.legend_rows(labels, 2)
+        figure, grid = canvas.panels(len(groups), 1, (style.COLUMN_IN, height), sharex=True)
+        panels = grid[:, 0]
         for axes, group in zip(panels, groups, strict=True):
             axes.axhline(0.95, **_PERCENTILE)
             for number, policy in enumerate(policies):
@@ -74,15 +76,15 @@ def draw(data: dict[str, DataTable]) -> Figure:
             axes.set_ylim(0, 1.02)
             axes.set_ylabel("Share of completed requests")
             if group:
-                axes.set_title(group, loc="left")
-        last = panels[-1]
-        if low > 0 and high / low > 10:
-            last.set_xscale("log")
-            style.plain_log_axis(last.xaxis)
-        else:
-            style.few_ticks(last.xaxis)
-        last.set_xlabel(f"End-to-end latency ({unit})")
-        style.legend_below(figure, handles, labels, columns=2)
+                axes.set_title(group, loc="left", parse_math=False)
+        for axes in panels[-1:] if canvas.is_own else panels:
+            if low > 0 and high / low > 10:
+                axes.set_xscale("log")
+                style.plain_log_axis(axes.xaxis)
+            else:
+                style.few_ticks(axes.xaxis)
+            axes.set_xlabel(f"End-to-end latency ({unit})")
+        canvas.legend(figure, panels[0], handles, labels, columns=2)
     return figure
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from simulator.analysis import plots_style as style
 from simulator.analysis.plots import DataTable
+from simulator.analysis.plots_canvas import Canvas
 from simulator.analysis.plots_stacked import Part, draw_stacked, mean_parts
 from simulator.analysis.selection import Selection
 
@@ -24,9 +25,9 @@ _COLUMNS = {part.column: (part.column,) for part in _PARTS}
 
 def tables(result: Result) -> dict[str, DataTable]:
     """Mean joules of each part per policy and group; their sum is the mean energy per request."""
-    return {"energy_parts": mean_parts(result.table, result.warmup_s, _COLUMNS, Selection.floats)}
+    return {"energy_parts": mean_parts(result, _COLUMNS, Selection.floats, "energy_ci95_j")}
 
 
-def draw(data: dict[str, DataTable]) -> Figure:
+def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     """The figure, from its table."""
-    return draw_stacked(data["energy_parts"], _PARTS, "Mean device energy per request", "energy")
+    return draw_stacked(data["energy_parts"], _PARTS, "Mean device energy per request", "energy", canvas)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from simulator.analysis import plots_style as style
 from simulator.analysis.plots import DataTable
+from simulator.analysis.plots_canvas import Canvas
 from simulator.analysis.plots_stacked import Part, draw_stacked, mean_parts
 from simulator.analysis.selection import Selection
 
@@ -33,9 +34,9 @@ _COLUMNS = {part.column: (part.column,) for part in _PARTS} | {"downlink_s": ("d
 
 def tables(result: Result) -> dict[str, DataTable]:
     """Mean seconds of each part per policy and group; their sum is the mean latency."""
-    return {"latency_parts": mean_parts(result.table, result.warmup_s, _COLUMNS, Selection.completed)}
+    return {"latency_parts": mean_parts(result, _COLUMNS, Selection.completed, "latency_ci95_s")}
 
 
-def draw(data: dict[str, DataTable]) -> Figure:
+def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     """The figure, from its table."""
-    return draw_stacked(data["latency_parts"], _PARTS, "Mean end-to-end latency", "time")
+    return draw_stacked(data["latency_parts"], _PARTS, "Mean end-to-end latency", "time", canvas)

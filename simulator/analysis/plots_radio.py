@@ -18,6 +18,7 @@ from matplotlib.patches import Patch
 from simulator import units
 from simulator.analysis import plots_style as style
 from simulator.analysis.plots import DataTable
+from simulator.analysis.plots_canvas import Canvas
 from simulator.analysis.result import CURVE_COLUMNS
 from simulator.analysis.timeline import REST
 
@@ -70,7 +71,7 @@ def tables(result: Result) -> dict[str, DataTable]:
     return {name: DataTable(CURVE_COLUMNS[name], result.curves[name].to_pylist())}
 
 
-def draw(data: dict[str, DataTable]) -> Figure:
+def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     """The figure, from its table: a column of panels for each group in which a radio is used."""
     rows = data["radio_timeline"].rows
     groups = list(dict.fromkeys(row["group"] for row in rows))
@@ -81,20 +82,19 @@ def draw(data: dict[str, DataTable]) -> Figure:
     count = max(map(len, columns))
     lines = max(sum(title.count("\n") for title in column) for column in titles)
     states = sorted({row["state"] for column in columns for panel in column for row in panel.rows}, key=_place)
-    with style.drawing():
+    with canvas.drawing():
         height = 0.75 + 0.13 * (len(notes) + lines) + {1: 1.5, 2: 1.2}.get(count, 1.0) * count
-        figure = style.new_figure(style.PAGE_IN, height)
-        grid = figure.subplots(count, len(columns), squeeze=False, sharex="col", sharey="col")
+        figure, grid = canvas.panels(count, len(columns), (style.PAGE_IN, height), sharex="col", sharey="col")
         for cells, column, names in zip(grid.T, columns, titles, strict=True):
             # at the bottom, so that the time axes of all groups are in line
             empty = count - len(column)
             for axes in cells[:empty]:
                 axes.set_visible(False)
             _draw_column(cells[empty:], column, names)
-        if notes:
-            figure.suptitle("\n".join(notes), x=0.01, ha="left", fontsize=7)
+        if notes and canvas.is_own:
+            figure.suptitle("\n".join(notes), x=0.01, ha="left", fontsize=style.points(7))
         handles = [Patch(linewidth=_OUTLINE, **_looks(state)) for state in states]
-        style.legend_below(figure, handles, states, 8)
+        canvas.legend(figure, grid[-1, 0], handles, states, 8 if canvas.is_own else 1)
     return figure
 
 
@@ -128,14 +128,14 @@ def _draw_column(column: Sequence[Axes], panels: Sequence[_Panel], titles: Seque
                 axes.stairs(heights, edges, baseline=None, color=color, linewidth=_RESTING, clip_on=False, zorder=9)
         energy = sum(row["power_w"] * (row["end_s"] - row["start_s"]) for row in panel.rows)
         # a position of its own spares matplotlib the search for one
-        axes.set_title(title, loc="left", y=1.0, pad=3)
-        axes.set_title(f"energy {units.human(energy, 'energy')}", loc="right", y=1.0, pad=3, fontsize=7)
+        axes.set_title(title, loc="left", y=1.0, pad=3, parse_math=False)
+        axes.set_title(f"energy {units.human(energy, 'energy')}", loc="right", y=1.0, pad=3, fontsize=style.points(7))
         axes.set_ylabel(f"Power ({y_unit})")
-    bottom = column[-1]
-    bottom.set_xlabel(f"Time ({x_unit})")
-    bottom.set_xlim(begin * x_factor, stop * x_factor)
-    bottom.set_ylim(0, highest * 1.05)
-    style.few_ticks(bottom.yaxis, 4)
+    column[-1].set_xlabel(f"Time ({x_unit})")
+    for axes in column:
+        axes.set_xlim(begin * x_factor, stop * x_factor)
+        axes.set_ylim(0, highest * 1.05)
+        style.few_ticks(axes.yaxis, 4)
 
 
 def _notes(panels: Sequence[_Panel], group: str) -> list[str]:

@@ -18,18 +18,19 @@ from matplotlib.lines import Line2D
 
 from simulator.analysis import plots_style as style
 from simulator.analysis.plots import DataTable
+from simulator.analysis.plots_canvas import Canvas
 from simulator.analysis.result import CURVE_COLUMNS
 
 if TYPE_CHECKING:
     from simulator.analysis.result import Result
 
-#: width of a label above a panel, as a share of the panel's
-_LABEL = 0.036
+#: width of an upright label above a panel, and of a level one, as shares of the panel's
+_LABEL, _LEVEL_LABEL = 0.036, 0.2
 _TABLES = ("rate_sweep", "rate_sweep_crossovers")
 #: column -> (first word of the metric in the crossover table, axis label, dimension)
 _PANELS = {
     "latency_s": ("latency", "Predicted latency", "time"),
-    "energy_j": ("energy", "Predicted device energy", "energy"),
+    "energy_j": ("energy", "Predicted energy", "energy"),
 }
 
 
@@ -38,7 +39,7 @@ def tables(result: Result) -> dict[str, DataTable]:
     return {name: DataTable(CURVE_COLUMNS[name], result.curves[name].to_pylist()) for name in _TABLES}
 
 
-def draw(data: dict[str, DataTable]) -> Figure:
+def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     """The figure, from its tables: one row of panels for each group."""
     rows, crossovers = data["rate_sweep"].rows, data["rate_sweep_crossovers"].rows
     policies = list(dict.fromkeys(row["policy"] for row in rows))
@@ -49,10 +50,9 @@ def draw(data: dict[str, DataTable]) -> Figure:
         handles.append(Line2D([], [], linestyle="none", **_crossover_mark()))
         labels.append("best policy changes")
     columns = 4 if max(map(len, labels)) <= 22 else 3
-    with style.drawing():
+    with canvas.drawing():
         height = 2.5 * len(groups) + 0.15 * style.legend_rows(labels, columns)
-        figure = style.new_figure(style.PAGE_IN, height)
-        panels = figure.subplots(len(groups), len(_PANELS), squeeze=False)
+        figure, panels = canvas.panels(len(groups), len(_PANELS), (style.PAGE_IN, height))
         for pair, group in zip(panels, groups, strict=True):
             curves = [row for row in rows if row["group"] == group]
             changes = [row for row in crossovers if row["group"] == group]
@@ -60,8 +60,12 @@ def draw(data: dict[str, DataTable]) -> Figure:
                 _draw_panel(axes, curves, changes, policies, column)
             if len(groups) > 1:
                 # above the rates of the crossovers
-                pair[0].set_title(group, loc="left", pad=24 if changes else 6)
-        style.legend_below(figure, handles, labels, columns)
+                rates = [change["rate_bps"] for change in changes if change["metric"].startswith("latency")]
+                is_level = _have_room([_place(rate, curves) for rate in rates])
+                pair[0].set_title(
+                    group, loc="left", pad=style.points(12 if is_level else 44) if rates else 6, parse_math=False
+                )
+        canvas.legend(figure, panels[0, 0], handles, labels, columns)
     return figure
 
 
@@ -79,7 +83,7 @@ def _draw_panel(
     factor, unit = _scale(rows, column, dimension)
     _draw_curves(axes, rows, policies, column, rate_factor, factor)
     changes = [row for row in crossovers if row["metric"].startswith(metric)]
-    _mark_crossovers(axes, rows, changes, column, rate_factor, factor)
+    _mark_crossovers(axes, rows, changes, column, (rate_factor, rate_unit), factor)
     axes.set_ylabel(f"{label} ({unit})")
     axes.set_xlabel(f"Uplink rate ({rate_unit})")
 
@@ -115,11 +119,14 @@ def _mark_crossovers(
     rows: Sequence[Mapping[str, Any]],
     changes: Sequence[Mapping[str, Any]],
     column: str,
-    rate_factor: float,
+    rate_scale: tuple[float, str],
     factor: float,
 ) -> None:
     """A circle on the curve of the policy that takes over, its rate (in the unit of the axis) above the panel."""
-    places = _apart([_place(change["rate_bps"], rows) for change in changes])
+    rate_factor, rate_unit = rate_scale
+    exact = [_place(change["rate_bps"], rows) for change in changes]
+    is_level = _have_room(exact)
+    places = exact if is_level else _apart(exact)
     for change, place in zip(changes, places, strict=True):
         curve = [row for row in rows if row["policy"] == change["to_policy"]]
         rates = np.log([row["uplink_rate_bps"] for row in curve])
@@ -128,15 +135,22 @@ def _mark_crossovers(
         axes.axvline(x, color="#999999", linewidth=0.6, linestyle=":")
         axes.plot([x], [y], **_crossover_mark())
         axes.annotate(
-            _plain(x),
+            f"{_plain(x)} {rate_unit}",
             (place, 1.0),
             (0, 2),
             xycoords="axes fraction",
             textcoords="offset points",
             ha="center",
-            rotation=90,
-            fontsize=6,
+            rotation=0 if is_level else 90,
+            fontsize=style.points(6),
         )
+
+
+def _have_room(places: Sequence[float]) -> bool:
+    """Whether labels can stand level, without running into each other or over the ends of the panel."""
+    width = _LEVEL_LABEL * style.letters()
+    ends = [-width / 2, *sorted(places), 1 + width / 2]
+    return all(here - before >= width for before, here in pairwise(ends))
 
 
 def _place(rate_bps: float, rows: Sequence[Mapping[str, Any]]) -> float:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from simulator import units
 from simulator.analysis import plots_style as style
 from simulator.analysis.plots import DataTable
+from simulator.analysis.plots_canvas import Canvas
 from simulator.analysis.selection import RequestColumns, Selection, select_all
 from simulator.analysis.statistics import FloatArray
+
+if TYPE_CHECKING:
+    from simulator.analysis.result import Result
 
 #: share of the longest bar that can be seen
 _VISIBLE = 2e-3
 _OUTLINE = 0.6
+_INTERVAL: dict[str, Any] = {"color": "black", "linewidth": 0.9}
 #: keeps the lines of the grid out of the totals
 _BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 
@@ -41,45 +47,58 @@ class Part:
 
 
 def mean_parts(
-    table: Any, warmup_s: float, parts: Mapping[str, Sequence[str]], value_of: Callable[[Selection, str], FloatArray]
+    result: Result, parts: Mapping[str, Sequence[str]], value_of: Callable[[Selection, str], FloatArray], interval: str
 ) -> DataTable:
-    """Mean of each part per policy and group.
+    """Mean of each part per policy and group, and the half-width of their sum.
 
     Parameters
     ----------
-    table : pyarrow.Table
-        Requests.
-    warmup_s : float
-        Requests that arrive earlier are left out.
+    result : Result
     parts : mapping of str to sequence of str
         Part -> columns of the requests table that add up to it.
     value_of : callable
         One column of a selection, NaN for requests that do not count.
+    interval : str
+        Column of the summary with the half-width of the mean that the parts add up to.
     """
+    half_widths = {(row["policy"], row.get("group", "")): row[interval] for row in result.summary_rows}
     rows = []
-    for selection in select_all(RequestColumns(table), warmup_s):
+    for selection in select_all(RequestColumns(result.table), result.window):
         means = {part: sum(_mean(value_of(selection, column)) for column in parts[part]) for part in parts}
-        rows.append({"policy": selection.policy, "group": selection.group, **means})
-    return DataTable(("policy", "group", *parts), rows)
+        name = (selection.policy, selection.group)
+        rows.append({"policy": name[0], "group": name[1], **means, interval: half_widths.get(name, math.nan)})
+    return DataTable(("policy", "group", *parts, interval), rows)
 
 
-def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimension: str) -> Figure:
-    """Bars from top to bottom in the order of the rows, each with its total at the end.
+def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimension: str, canvas: Canvas) -> Figure:
+    """Bars from top to bottom in the order of the rows, each with its total and the interval of that at the end.
 
     Parts too thin to be seen in any row are left out; the CSV has them.
     """
     rows = data.rows
     totals = [sum(row[part.column] for part in parts) for row in rows]
+    half_widths = [row[data.columns[-1]] for row in rows]
+    has_intervals = any(width > 0 for width in half_widths)
     largest = max((total for total in totals if not math.isnan(total)), default=0.0)
+    # where the longest bar, with its interval, ends
+    end = max(
+        (
+            total + max(0.0, np.nan_to_num(width))
+            for total, width in zip(totals, half_widths, strict=True)
+            if not math.isnan(total)
+        ),
+        default=0.0,
+    )
     factor, unit = style.scale_of(largest, dimension)
     shown = [part for part in parts if any(row[part.column] > _VISIBLE * largest for row in rows)]
     labels = [_label(row) for row in rows]
-    columns = 3 if len(shown) % 3 == 0 or len(shown) > 4 else max(1, len(shown))
+    entries = len(shown) + has_intervals
+    columns = 3 if entries % 3 == 0 or entries > 4 else max(1, entries)
     lines = sum(label.count("\n") + 1 for label in labels)
-    with style.drawing():
-        height = 0.65 + 0.16 * math.ceil(len(shown) / columns) + max(0.26 * len(rows), 0.15 * lines + 0.08 * len(rows))
-        figure = style.new_figure(style.PAGE_IN if len(rows) > 12 else 5.0, height)
-        axes = figure.subplots()
+    with canvas.drawing():
+        height = 0.65 + 0.16 * math.ceil(entries / columns) + max(0.26 * len(rows), 0.15 * lines + 0.08 * len(rows))
+        figure, grid = canvas.panels(1, 1, (style.PAGE_IN if len(rows) > 12 else 5.0, height))
+        axes = grid[0, 0]
         left = np.zeros(len(rows))
         for part in parts:
             widths = np.nan_to_num([row[part.column] * factor for row in rows])
@@ -88,26 +107,32 @@ def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimens
                 outline = np.where(widths > 0, _OUTLINE, 0.0).tolist()
                 axes.barh(range(len(rows)), widths, left=left, height=0.68, linewidth=outline, **part.looks)
             left += widths
-        for number, total in enumerate(totals):
+        for number, (total, half_width) in enumerate(zip(totals, half_widths, strict=True)):
             text = "no completed request" if math.isnan(total) else units.human(total, dimension)
+            if half_width > 0:
+                axes.errorbar([total * factor], [number], xerr=[half_width * factor], **_INTERVAL, **style.ERROR_BAR)
             axes.annotate(
                 text,
-                (0.0 if math.isnan(total) else total * factor, number),
-                (3, 0),
+                (np.nan_to_num(total) * factor + max(0.0, np.nan_to_num(half_width)) * factor, number),
+                (4, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=6.5,
+                fontsize=style.points(6.5),
                 bbox=_BEHIND_TEXT,
             )
-        axes.set_yticks(range(len(rows)), labels)
+        axes.set_yticks(range(len(rows)), labels, parse_math=False)
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlim(0, largest * factor * 1.14 or 1.0)
+        axes.set_xlim(0, end * factor * 1.14 or 1.0)
         style.few_ticks(axes.xaxis)
         style.light_grid(axes, "x")
         axes.set_xlabel(f"{axis_label} ({unit})")
-        handles = [Patch(linewidth=_OUTLINE, **part.looks) for part in shown]
-        style.legend_below(figure, handles, [part.label for part in shown], columns)
+        handles: list[Any] = [Patch(linewidth=_OUTLINE, **part.looks) for part in shown]
+        names = [part.label for part in shown]
+        if has_intervals:
+            handles.append(Line2D([], [], marker="|", markersize=6, **_INTERVAL))
+            names.append("95 % interval")
+        canvas.legend(figure, axes, handles, names, columns)
     return figure
 
 

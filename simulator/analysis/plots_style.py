@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
@@ -43,15 +45,26 @@ DASHES: tuple[Any, ...] = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 
+#: points of labels, unless another size is asked for
+_POINTS = 8.0
+
+
+def font_sizes(points: float) -> dict[Any, Any]:
+    """Settings for labels of this size and ticks and legends in proportion to it."""
+    labels = ("font.size", "axes.titlesize", "axes.labelsize", "figure.titlesize")
+    small = ("xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    return dict.fromkeys(labels, points) | dict.fromkeys(small, points * 7 / 8)
+
+
+#: names of policies and files are no formulas, whatever signs they hold
+PLAIN_TEXT: dict[Any, Any] = {"text.parse_math": False}
+#: how every interval looks
+ERROR_BAR: dict[str, Any] = {"elinewidth": 0.9, "capsize": 2.0, "capthick": 0.9}
+
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8.0,
-    "axes.titlesize": 8.0,
-    "axes.labelsize": 8.0,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
-    "legend.fontsize": 7.0,
+    **font_sizes(_POINTS),
     "legend.frameon": False,
     "legend.handlelength": 3.2,
     "axes.spines.top": False,
@@ -65,40 +78,58 @@ _STYLE: dict[Any, Any] = {
     "grid.color": "#D9D9D9",
     "grid.linewidth": 0.5,
     "axes.unicode_minus": True,
+    **PLAIN_TEXT,
 }
 #: text stays text in vector files; identifiers in svg files do not change from run to run
 _FILES: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "offload-sim", "pdf.fonttype": 42}
 
 
 class PaperFigure(Figure):
-    """A Figure that notebooks show without pyplot."""
+    """A Figure that notebooks show without pyplot; it knows the settings that it was drawn under."""
+
+    settings: Mapping[Any, Any] = MappingProxyType({})
 
     def _repr_png_(self) -> bytes:
         content = BytesIO()
-        with saving():
+        with saving(self):
             self.savefig(content, format="png", dpi=150)
         return content.getvalue()
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Settings under which figures are made; the user's own are untouched outside."""
+def drawing(settings: Mapping[Any, Any] = MappingProxyType({})) -> Iterator[None]:
+    """Settings under which figures are made, some instead of those of `_STYLE`; the user's are untouched outside."""
     # asking for the backend would import pyplot
     defaults: dict[Any, Any] = {key: mpl.rcParamsDefault[key] for key in mpl.rcParamsDefault if key != "backend"}
-    with mpl.rc_context({**defaults, **_STYLE}):
+    with mpl.rc_context({**defaults, **_STYLE, **settings}):
         yield
 
 
 @contextmanager
-def saving() -> Iterator[None]:
-    """Settings under which figures are written."""
-    with drawing(), mpl.rc_context(_FILES):
+def saving(figure: Figure | None = None) -> Iterator[None]:
+    """Settings under which figures are written: some labels are made only then."""
+    settings = figure.settings if isinstance(figure, PaperFigure) else {}
+    with drawing(settings), mpl.rc_context(_FILES), warnings.catch_warnings():
+        # a name in letters that the font lacks stays text in svg files, and a gap elsewhere
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         yield
 
 
-def new_figure(width_in: float, height_in: float) -> Figure:
+def new_figure(width_in: float, height_in: float, settings: Mapping[Any, Any] = MappingProxyType({})) -> Figure:
     """An empty figure whose layout makes room for labels and legends."""
-    return PaperFigure(figsize=(width_in, height_in), layout="constrained")
+    figure = PaperFigure(figsize=(width_in, height_in), layout="constrained")
+    figure.settings = settings
+    return figure
+
+
+def letters() -> float:
+    """Size of the letters, as a multiple of the usual one."""
+    return float(mpl.rcParams["font.size"]) / _POINTS
+
+
+def points(usual: float) -> float:
+    """Size of a text beside the labels in the font size that holds now, from its usual one."""
+    return usual * letters()
 
 
 def line_looks(number: int) -> dict[str, Any]:
@@ -134,28 +165,43 @@ def legend_rows(labels: Sequence[str], columns: int) -> int:
     return max(taken, default=0)
 
 
-def plain_log_axis(axis: Axis) -> None:
-    """Ticks of a logarithmic axis as plain numbers: at 1-2-5 where there is room, else 2 and 5 go without a number."""
+def plain_log_axis(axis: Axis, room: float = 300.0) -> None:
+    """Ticks of a logarithmic axis as plain numbers: at 1-2-5 up to this span, beyond it 2 and 5 go without a number.
+
+    An axis with fewer than two powers of ten keeps its 2 and 5: one number alone tells no scale.
+    """
     low, high = sorted(axis.get_view_interval())
-    is_long = high / low >= 300
+    powers = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
+    is_long = high / low >= room and powers >= 2
     axis.set_major_locator(LogLocator(base=10, subs=(1.0,) if is_long else (1.0, 2.0, 5.0), numticks=12))
     axis.set_minor_locator(LogLocator(base=10, subs=(2.0, 5.0), numticks=12) if is_long else NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 1e5 else f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def few_ticks(axis: Axis, count: int = 7) -> None:
-    """At most so many intervals on a linear axis, at round numbers."""
-    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]))
+def few_ticks(axis: Axis, count: int = 7, *, whole: bool = False) -> None:
+    """At most so many intervals on a linear axis, at round numbers, or at whole ones."""
+    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=whole))
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], columns: int) -> None:
-    """A legend under all axes, outside them."""
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.6, borderpad=0.2
-    )
+    """A legend under all axes, outside them, in as many columns as the figure is wide enough for, at most so many."""
+    for ncols in range(columns, 0, -1):
+        legend = figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=ncols,
+            columnspacing=1.4,
+            handletextpad=0.6,
+            borderpad=0.2,
+        )
+        if ncols == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def light_grid(axes: Axes, axis: Any) -> None:
-    """Thin lines at the major ticks of one axis (``"x"`` or ``"y"``)."""
-    axes.grid(visible=True, axis=axis, which="major")
+    """Thin lines at the major ticks of one axis (``"x"`` or ``"y"``), behind everything."""
+    axes.set_axisbelow(True)
+    axes.grid(visible=True, axis=axis, which="major", color="#D9D9D9", linewidth=0.5)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from simulator.analysis import plots_style as style
 from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries
+from simulator.printable import one_line
 
 #: steps beyond which the curve over time is drawn as the range in each of so many columns
 _COLUMNS = 1500
@@ -46,7 +47,7 @@ def draw_trace(trace: ImportedTrace) -> Figure:
         right.set_ylabel("Share of samples")
         for axes in (left, right):
             style.light_grid(axes, "both")
-        left.set_title(f"{Path(trace.file).name}: {trace.direction}", loc="left")
+        left.set_title(one_line(f"{Path(trace.file).name}: {trace.direction}"), loc="left")
     return figure
 
 

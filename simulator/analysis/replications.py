@@ -13,7 +13,10 @@ import numpy as np
 
 from simulator.analysis.energy import busy_s, end_of_run_s
 from simulator.analysis.metrics import RunFacts
+from simulator.analysis.run_length import shortness
 from simulator.analysis.saturation import Loads, loads_of, overload
+from simulator.analysis.station_loads import StationLoads
+from simulator.analysis.window import Window, first_run_out_s, require_requests
 from simulator.engines.base import RequestLog
 from simulator.engines.choose import choose, effort
 from simulator.plan.channels import first_reach_s, reaches, with_channels_until, with_drawn_channels
@@ -52,7 +55,9 @@ class Replications(Generic[T]):
         self._record = record
         self._records: list[T] = []
         self._busy: dict[tuple[str, str], _Busy] = {}
-        self.loads: Loads = {}
+        self.offered: Loads = {}
+        self.loads = StationLoads(system)
+        self._until_s: list[float] = []
         self.count = 0
         self.engine = ""
 
@@ -70,26 +75,35 @@ class Replications(Generic[T]):
         Raises
         ------
         ScenarioError
-            When no request arrives, an arrival file cannot be used, or channels do not fit into memory.
+            When no request arrives or the warm-up outlasts the run, an arrival file cannot be used, or channels do not
+            fit into memory.
         """
-        system = self._system
-        workload = draw(sources(system), system.scenario.seed, self.count)
+        system, drawn_from = self._system, sources(self._system)
+        workload = draw(drawn_from, system.scenario.seed, self.count)
+        counted_until_s = first_run_out_s(drawn_from, workload)
+        self._begin(workload, counted_until_s)
         if not self.count:
-            self.loads = loads_of(system, self._plans, workload)
-        until_s = first_reach_s(system, workload)
-        plans = with_drawn_channels(self._plans, system, self.count, until_s)
+            self.offered = loads_of(system, self._plans, workload)
+        drawn_until_s = first_reach_s(system, workload)
+        plans = with_drawn_channels(self._plans, system, self.count, drawn_until_s)
         self.engine, simulate = choose(engine, effort(plans, workload.size) * expected, plans)
         for k in range(len(plans)):
             log = simulate(plans[k], workload)
-            while not reaches(system, _ends_s(log), workload.device, until_s):
-                until_s *= 2
-                plans = with_channels_until(plans, system, self.count, until_s)
+            while not reaches(system, _ends_s(log), workload.device, drawn_until_s):
+                drawn_until_s *= 2
+                plans = with_channels_until(plans, system, self.count, drawn_until_s)
                 log = simulate(plans[k], workload)
             plan = plans[k]
             self._records.append(self._record(system, plan, workload, log, self.count))
-            self._note_busy(plan, workload, log)
+            self._note_busy(plan, workload, log, counted_until_s)
+            self.loads.note(plan, log)
             advance()
         self.count += 1
+
+    @property
+    def until_s(self) -> tuple[float, ...]:
+        """Per replication, when its first device had run out; infinite where nothing arrived after that."""
+        return tuple(self._until_s)
 
     def records(self) -> list[T]:
         """What was kept, policy by policy, and of each policy replication by replication."""
@@ -99,13 +113,15 @@ class Replications(Generic[T]):
     def facts(self) -> dict[tuple[str, str], RunFacts]:
         """What the requests cannot tell: utilisations, offered loads and published accuracies, by policy and group."""
         groups = self._system.groups
-        top1 = {group.name if len(groups) > 1 else "": group.profile.top1 for group in groups}
+        names = [group.name if len(groups) > 1 else "" for group in groups]
+        top1 = {name: group.profile.top1 for name, group in zip(names, groups, strict=True)}
         facts = {}
         for (policy, group), noted in self._busy.items():
             nothing = np.full(noted.busy.size, np.nan)  # where the warm-up outlasts the run
             shares = np.divide(noted.busy, noted.available, out=nothing, where=noted.available > 0)
             device, uplink, edge = shares.tolist()
-            stations = self.loads.get((policy, group), ())
+            stations = self.offered.get((policy, group), ())
+            reason = overload(stations)
             facts[policy, group] = RunFacts(
                 utilisation_device=device,
                 utilisation_uplink=uplink,
@@ -113,21 +129,32 @@ class Replications(Generic[T]):
                 top1=top1[group],
                 offered_load=stations[0].load if stations else np.nan,
                 busiest_station=stations[0].station if stations else "",
-                overload=overload(stations),
+                overload=reason,
+                # a run without a steady state is never long enough, and has no interval that could be too narrow
+                short="" if reason else shortness(self.loads.stations(policy, names.index(group))),
             )
         return facts
 
-    def _note_busy(self, plan: Plan, workload: Workload, log: RequestLog) -> None:
-        """Add the busy times of one run, from the end of the warm-up to the end of the run."""
+    def _begin(self, workload: Workload, until_s: float) -> None:
+        """Note what counts in the next replication, and refuse a warm-up that leaves nothing."""
+        warmup_s = self._system.scenario.statistics.warmup
+        require_requests(warmup_s, until_s, workload)
+        counted = Window(warmup_s, (until_s,)).holds(workload.arrival_s, np.zeros(workload.size))
+        self.loads.begin(workload, counted, min(until_s, float(workload.arrival_s[-1])) - warmup_s)
+        self._until_s.append(until_s)
+
+    def _note_busy(self, plan: Plan, workload: Workload, log: RequestLog, until_s: float) -> None:
+        """Add the busy times of one run, from the end of the warm-up to the end of the run or the first run-out."""
         since = self._system.scenario.statistics.warmup
-        end = max(end_of_run_s(plan, workload, log), since)
+        run_end = end_of_run_s(plan, workload, log)
+        until = max(min(run_end, until_s), since)
         group = plan.group_of[workload.device]
         stages = (
-            busy_s(log.device_start_s, log.device_end_s, end, since)
-            + busy_s(log.fallback_start_s, log.fallback_end_s, end, since),
-            busy_s(log.uplink_start_s, log.uplink_end_s, end, since),
+            busy_s(log.device_start_s, log.device_end_s, run_end, since, until)
+            + busy_s(log.fallback_start_s, log.fallback_end_s, run_end, since, until),
+            busy_s(log.uplink_start_s, log.uplink_end_s, run_end, since, until),
             # a worker is busy once with a batch, however many requests it holds
-            busy_s(log.edge_start_s, log.edge_end_s, end, since) * (log.batch == np.arange(workload.size)),
+            busy_s(log.edge_start_s, log.edge_end_s, run_end, since, until) * (log.batch == np.arange(workload.size)),
         )
         several = len(self._system.groups) > 1
         for g, member in enumerate(self._system.groups):
@@ -135,7 +162,7 @@ class Replications(Generic[T]):
             mine = group == g
             devices = len(member.devices)
             noted.busy += [stages[0][mine].sum(), stages[1][mine].sum(), stages[2].sum()]
-            noted.available += np.array([devices, devices, plan.serving.workers]) * (end - since)
+            noted.available += np.array([devices, devices, plan.serving.workers]) * (until - since)
 
 
 def _ends_s(log: RequestLog) -> dict[str, np.ndarray]:

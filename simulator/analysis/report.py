@@ -25,6 +25,8 @@ from simulator.analysis.recordings import recording_sentences
 from simulator.analysis.result import Result
 
 _MARK = "*"
+#: before a half-width that is only a lower bound
+_AT_LEAST = "≥"
 #: values of a column that differ by more than this each show with their own unit
 _WORLDS_APART = 1e4
 Row = Mapping[str, Any]
@@ -75,7 +77,18 @@ def sentences(result: Result) -> list[str]:
         said.append(_scoped(energy.sentence, is_fleet))
     if any(row["dropped"] + row["censored"] for row in result.summary_rows):
         said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
+    said += _left_out(result)
     return said + frame_sentences(result) + cell_sentences(result) + recording_sentences(result)
+
+
+def _left_out(result: Result) -> list[str]:
+    """How many requests came after a device had run out of its own."""
+    late = result.manifest.get("left_out", {}).get("cool_down", 0)
+    if not late:
+        return []
+    what = "1 request that arrives" if late == 1 else f"{late} requests that arrive"
+    verb = "is" if late == 1 else "are"
+    return [f"{what} after the first device has issued its last {verb} left out of all means, as in a warm-up."]
 
 
 def _scoped(sentence: str, is_fleet: bool) -> str:
@@ -128,11 +141,16 @@ def _verdict(result: Result, metric: str) -> _Verdict | None:
     share = 100 * behind[0]["difference"] / behind[0]["mean"]
     gap = f"{units.human(behind[0]['difference'], dimension)} ({share:.{2 if share < 99.5 else 3}g} %)"
     other = behind[0]["policy"]
+    if all(row["separated"] and math.isnan(row["difference_ci95"]) for row in behind):
+        verb = "win" if tied else "wins"
+        sentence = f"{leaders} {verb} on {word}: {mean}, {gap} below {other}, the next best, in every single request."
+        return _Verdict(best, True, sentence)
     if math.isnan(behind[0]["difference_ci95"]):
         sentence = f"Lowest {word}: {leaders}, {mean}, {gap} below {other}; without an interval no winner is named."
         return _Verdict(best, False, sentence)
     half_width = units.human(behind[0]["difference_ci95"], dimension)
-    interval = f"95 % interval of the difference: ± {half_width}, from {behind[0]['interval_from']}"
+    bound = f"{_AT_LEAST} " if behind[0]["caution"] else ""
+    interval = f"95 % interval of the difference: ± {bound}{half_width}, from {behind[0]['interval_from']}"
     unclear = [row["policy"] for row in behind if not row["separated"]]
     verb = "win" if tied else "wins"
     if not unclear:
@@ -193,9 +211,11 @@ def _legend(result: Result) -> str:
     has_intervals = any(
         not math.isnan(row[key]) for row in result.summary_rows for key in ("latency_ci95_s", "energy_ci95_j")
     )
+    has_bounds = any(row["latency_ci95_is_at_least"] or row["energy_ci95_is_at_least"] for row in result.summary_rows)
     signs = [
         f"{_MARK} best of its column (of means, all that cannot be told from it)" if has_marks else "",
         "± half-width of the 95 % interval" if has_intervals else "",
+        f"± {_AT_LEAST} at least that wide: see the caution" if has_bounds else "",
     ]
     return "; ".join(filter(None, signs))
 
@@ -211,15 +231,19 @@ def _columns(rows: Sequence[Row]) -> list[_Column]:
         def text(row: Row) -> str:
             unit = unit_of.get(row[key], shared) if apart else shared
             factor = units.UNITS[dimension][unit]
-            number = with_interval(row[key] / factor, row[interval] / factor if interval else math.nan)
+            if interval is None:
+                number = with_interval(row[key] / factor, math.nan)
+            else:
+                half_width, is_bound = row[interval + key[-2:]], row[f"{interval}_is_at_least"]
+                number = with_interval(row[key] / factor, half_width / factor, is_bound)
             return f"{number} {unit}" if apart else number
 
         return _Column(key, f"{title}\n{'' if apart else shared} ", text)
 
     columns = [
-        quantity("latency_mean_s", "mean latency", "time", "latency_ci95_s"),
+        quantity("latency_mean_s", "mean latency", "time", "latency_ci95"),
         quantity("latency_p95_s", "p95", "time"),
-        quantity("energy_mean_j", "energy", "energy", "energy_ci95_j"),
+        quantity("energy_mean_j", "energy", "energy", "energy_ci95"),
         _Column("accuracy", "accuracy\n% ", lambda row: _percent(row["accuracy"]), max),
         _Column("deadline_miss_ratio", "deadline\nmisses % ", lambda row: _percent(row["deadline_miss_ratio"])),
     ]
@@ -248,8 +272,8 @@ def _marked(result: Result, column: _Column, rows: Sequence[Row], group: str) ->
     return {policy for policy, value in values.items() if value == best}
 
 
-def with_interval(mean: float, half_width: float) -> str:
-    """``"182.3 ± 1.2"``: as many digits as the interval supports, four without one.
+def with_interval(mean: float, half_width: float, is_at_least: bool = False) -> str:
+    """``"182.3 ± 1.2"``: as many digits as the interval supports, four without one; ``± ≥`` of a lower bound.
 
     Examples
     --------
@@ -262,10 +286,11 @@ def with_interval(mean: float, half_width: float) -> str:
         return "-"
     if math.isnan(half_width):
         return f"{mean:.{_decimals(mean, 4)}f}"
-    decimals = min(_decimals(half_width, 2), _decimals(mean, 5)) if half_width else _decimals(mean, 4)
-    if float(f"{half_width:.{decimals}f}") == 0.0:
-        return f"{mean:.{decimals}f} ± 0"
-    return f"{mean:.{decimals}f} ± {half_width:.{decimals}f}"
+    decimals = min(_decimals(half_width, 2), _decimals(mean, 5))
+    shown = f"{half_width:.{decimals}f}"
+    if float(shown) == 0.0:
+        shown = f"<{10.0**-decimals:.{decimals}f}"
+    return f"{mean:.{decimals}f} ± {_AT_LEAST if is_at_least else ''}{shown}"
 
 
 def _decimals(value: float, digits: int) -> int:

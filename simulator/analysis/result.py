@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +20,10 @@ from simulator.analysis.comparability import reasons_by_metric
 from simulator.analysis.comparison import DIFFERENCE_COLUMNS, difference_rows
 from simulator.analysis.csvtext import from_csv
 from simulator.analysis.metrics import SUMMARY_COLUMNS, RunFacts, summarise
+from simulator.analysis.selection import RequestColumns, policy_names
+from simulator.analysis.window import Window
 from simulator.errors import Problem, ResultError
+from simulator.outputs import read_regular
 from simulator.units import human
 
 if TYPE_CHECKING:
@@ -106,6 +110,12 @@ class Result:
         """Requests that arrive earlier are in `table` but in no summary and no figure."""
         return float(self.manifest.get("warmup_s", 0.0))
 
+    @property
+    def window(self) -> Window:
+        """Which requests of `table` count in the summary and in figures."""
+        ends = self.manifest.get("first_run_out_s", ())
+        return Window(self.warmup_s, tuple(math.inf if end is None else float(end) for end in ends))
+
     def __repr__(self) -> str:
         policies = ", ".join(dict.fromkeys(row["policy"] for row in self.summary_rows))
         place = f" in {self.directory}" if self.directory else ""
@@ -125,28 +135,53 @@ def build_result(
     warmup_s: float,
     batches: int,
     horizon_s: float | None = None,
+    until_s: Sequence[float] = (),
 ) -> Result:
     """A result from a finished run: computes the summary and the paired differences.
 
     Parameters
     ----------
     name, scenario, table, manifest, curves
-        As in `Result`; the manifest gains ``name``, ``scenario`` and ``warmup_s``, and further ``cautions``.
-    facts, warmup_s, batches, horizon_s
+        As in `Result`; the manifest gains ``name``, ``scenario``, ``warmup_s``, ``left_out`` (requests of the warm-up
+        and of the cool-down), further ``cautions`` and, where there is a cool-down, ``first_run_out_s`` of each
+        replication.
+    facts, warmup_s, batches, horizon_s, until_s
         As in `metrics.summarise`.
     """
-    summary = summarise(table, facts, warmup_s=warmup_s, batches=batches, horizon_s=horizon_s)
+    window = Window.of(warmup_s, until_s)
+    columns = RequestColumns(table)
+    summary = summarise(columns, facts, warmup_s=warmup_s, batches=batches, horizon_s=horizon_s, until_s=window.until_s)
     outlasting = [] if horizon_s is not None else _outlasting(table)
     full = {
         **manifest,
         "name": name,
         "scenario": scenario,
         "warmup_s": warmup_s,
+        "left_out": _left_out(columns, window),
         "cautions": [*manifest.get("cautions", ()), *summary.cautions, *outlasting],
     }
-    reasons = reasons_by_metric(scenario, summary.rows)
-    differences = difference_rows(table, warmup_s=warmup_s, batches=batches, reasons=reasons)
+    if window.until_s:
+        full["first_run_out_s"] = [end if math.isfinite(end) else None for end in window.until_s]
+    differences = difference_rows(
+        columns,
+        warmup_s=warmup_s,
+        batches=batches,
+        until_s=window.until_s,
+        short={key: fact.short for key, fact in facts.items() if fact.short},
+        reasons=reasons_by_metric(scenario, summary.rows),
+    )
     return Result(name, scenario, table, summary.rows, differences, full, curves)
+
+
+def _left_out(columns: RequestColumns, window: Window) -> dict[str, int]:
+    """Requests that were simulated and count nowhere, over all replications."""
+    policies = policy_names(columns)
+    if not policies:
+        return {"warmup": 0, "cool_down": 0}
+    mine = columns.is_value("policy", policies[0])
+    early = columns.floats("arrival_s")[mine] < window.warmup_s
+    outside = ~window.holds(columns.floats("arrival_s")[mine], columns.floats("replication")[mine])
+    return {"warmup": int(early.sum()), "cool_down": int((outside & ~early).sum())}
 
 
 def _outlasting(table: pa.Table) -> list[str]:
@@ -210,7 +245,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             raise ResultError(
                 Problem(f'there is no result folder "{folder}"', "`offload-sim run SCENARIO -o DIR` writes one")
             )
-        manifest = json.loads((folder / "manifest.json").read_bytes())
+        manifest = json.loads(read_regular(folder / "manifest.json"))
     except FileNotFoundError as error:
         raise _foreign(folder, "it has no manifest.json, so no run was finished in it") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -225,7 +260,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 def _read_file(folder: Path, name: str, hashes: Mapping[str, Any]) -> bytes:
     try:
-        content = (folder / name).read_bytes()
+        content = read_regular(folder / name)
     except OSError as error:
         raise _foreign(folder, f"{name} cannot be read: {error.strerror}") from error
     if hashes.get(name) != hashlib.sha256(content).hexdigest():

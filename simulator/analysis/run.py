@@ -21,6 +21,7 @@ from simulator.analysis.recordings import seen_recordings
 from simulator.analysis.replications import Replications
 from simulator.analysis.requests import table
 from simulator.analysis.result import Result, build_result
+from simulator.analysis.result_folder import require_same_scenario
 from simulator.engines.base import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.library import Library
@@ -42,6 +43,7 @@ def run_scenario(
     output_dir: Path | None = None,
     plots: bool = True,
     progress: bool = False,
+    replace: bool = False,
 ) -> Result:
     """Run a scenario and, when a folder is given, write its result.
 
@@ -56,6 +58,8 @@ def run_scenario(
         Whether figures are drawn into the folder.
     progress : bool
         Whether a run of more than two seconds shows a progress bar on a terminal.
+    replace : bool
+        Whether the result of another scenario in that folder may be replaced.
 
     Raises
     ------
@@ -67,6 +71,8 @@ def run_scenario(
         from simulator.analysis.store import check_writable, write_result
 
         check_writable(output_dir)
+        if not replace:
+            require_same_scenario(output_dir, _as_resolved(loaded))
     system, plans = prepare(loaded)
     _require_memory(loaded, system, plans)
     scenario = loaded.scenario
@@ -86,7 +92,7 @@ def run_scenario(
                 raise ScenarioError(loaded.located(error.problems)) from error
     requests = pa.concat_tables(runs.records(), promote_options="default")
     manifest = _manifest(loaded, system, runs.engine, time.perf_counter() - started)
-    manifest["cautions"] = foreseen(system, plans, runs.loads)
+    manifest["cautions"] = foreseen(system, plans, runs.offered)
     manifest["recordings"] = seen_recordings(system, requests)
     result = build_result(
         scenario.name,
@@ -98,6 +104,7 @@ def run_scenario(
         warmup_s=scenario.statistics.warmup,
         batches=scenario.statistics.batches,
         horizon_s=scenario.horizon,
+        until_s=runs.until_s,
     )
     return result if output_dir is None else write_result(result, output_dir, ("svg",) if plots else ())
 
@@ -133,6 +140,12 @@ def prepare(loaded: LoadedScenario, library: Library | None = None) -> tuple[Sys
     return system, plans
 
 
+def _as_resolved(loaded: LoadedScenario) -> dict[str, Any]:
+    """The scenario with its defaults, as the manifest holds it."""
+    resolved: dict[str, Any] = loaded.scenario.model_dump(mode="json", exclude_none=True)
+    return resolved
+
+
 def _require_memory(loaded: LoadedScenario, system: System, plans: list[Plan]) -> None:
     try:
         require_memory(system, plans)
@@ -142,7 +155,7 @@ def _require_memory(loaded: LoadedScenario, system: System, plans: list[Plan]) -
 
 def _manifest(loaded: LoadedScenario, system: System, engine: str, wall_s: float) -> dict[str, Any]:
     return {
-        "scenario": loaded.scenario.model_dump(mode="json", exclude_none=True),
+        "scenario": _as_resolved(loaded),
         "scenario_file": loaded.file,
         "seed": loaded.scenario.seed,
         "engine": engine,

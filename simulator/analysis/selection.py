@@ -1,4 +1,4 @@
-"""Requests after warm-up, by policy and group, as numpy arrays: what metrics, comparisons and figures start from.
+"""Requests that count, by policy and group, as numpy arrays: what metrics, comparisons and figures start from.
 
 A `Selection` keeps row numbers into the requests table in order of (replication, arrival), so that request *i* of one
 policy is request *i* of every other policy (all policies see the same arrivals).
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simulator.analysis.statistics import FloatArray, IntArray
+from simulator.analysis.window import Window
 
 
 class RequestColumns:
@@ -83,7 +84,7 @@ class RequestColumns:
 
 @dataclass(frozen=True)
 class Selection:
-    """Requests of one policy (and of one group; ``""`` means of all groups) after warm-up.
+    """Requests of one policy (and of one group; ``""`` means of all groups) that count.
 
     Attributes
     ----------
@@ -104,6 +105,11 @@ class Selection:
         """Number of these requests with a status."""
         return int(self.columns.is_value("status", status)[self.rows].sum())
 
+    @property
+    def shares_idle_energy(self) -> bool:
+        """Whether energy that no request caused is part of what these requests are charged."""
+        return self.columns.has("energy_idle_j") and bool(self.floats("energy_idle_j").any())
+
     def completed(self, name: str) -> FloatArray:
         """One numeric column, NaN where the request is not completed."""
         done = self.columns.is_value("status", "completed")[self.rows]
@@ -120,9 +126,11 @@ def group_names(columns: RequestColumns) -> list[str]:
     return columns.codes("group")[1] if columns.has_groups else [""]
 
 
-def select(columns: RequestColumns, warmup_s: float, policy: str, group: str = "") -> Selection:
-    """Requests of one policy that arrive at or after the end of the warm-up."""
-    chosen = columns.is_value("policy", policy) & (columns.floats("arrival_s") >= warmup_s)
+def select(columns: RequestColumns, window: Window, policy: str, group: str = "") -> Selection:
+    """Requests of one policy that arrive inside the window."""
+    chosen = columns.is_value("policy", policy) & window.holds(
+        columns.floats("arrival_s"), columns.floats("replication")
+    )
     if group:
         chosen &= columns.is_value("group", group)
     rows = np.flatnonzero(chosen)
@@ -133,8 +141,8 @@ def select(columns: RequestColumns, warmup_s: float, policy: str, group: str = "
     return Selection(columns, policy, group, rows)
 
 
-def select_all(columns: RequestColumns, warmup_s: float) -> Iterator[Selection]:
+def select_all(columns: RequestColumns, window: Window) -> Iterator[Selection]:
     """One selection per policy and group, in table order."""
     for policy in policy_names(columns):
         for group in group_names(columns):
-            yield select(columns, warmup_s, policy, group)
+            yield select(columns, window, policy, group)

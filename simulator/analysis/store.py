@@ -18,12 +18,18 @@ import pyarrow as pa
 
 from simulator.analysis.comparison import DIFFERENCE_COLUMNS
 from simulator.analysis.csvtext import to_csv
+from simulator.analysis.folder_kinds import require_kind
 from simulator.analysis.metrics import SUMMARY_COLUMNS
 from simulator.analysis.plots import FORMATS, NAMES, STEMS, figure_files
-from simulator.analysis.result import CURVE_COLUMNS, FORMAT, Result
-from simulator.analysis.staging import StagedFiles, unwritable
+from simulator.analysis.result import CURVE_COLUMNS, DATA_FILES, FORMAT, Result
+from simulator.analysis.staging import StagedFiles
 
 MANIFEST = "manifest.json"
+#: every figure and table beside one that this program gives a name to
+OWN_FIGURES = tuple(
+    f"figures/{name}"
+    for name in (*(f"{stem}.csv" for stem in STEMS), *(f"{name}.{suffix}" for name in NAMES for suffix in FORMATS))
+)
 #: a row group of requests.parquet; fixed, because it decides the bytes of the file
 _ROW_GROUP = 131_072
 
@@ -62,15 +68,17 @@ def write_result(result: Result, directory: str | Path, figures: Sequence[str] =
         for format_ in figures:
             for name, content in figure_files(result, format_):
                 staged.write_bytes(f"figures/{name}", content)
+        written = (*staged.names, MANIFEST)
+        for name in OWN_FIGURES:
+            if name not in written:  # of an earlier run
+                staged.remove(name)
         manifest = {
             "format": FORMAT,
             **result.manifest,
             "files": {name: _sha256(staged.staged_path(name)) for name in data},
         }
         staged.write_bytes(MANIFEST, _json(manifest))
-        written = staged.names
         staged.commit(last=MANIFEST)
-    _remove_old_figures(folder, keep=written)
     return replace(result, directory=folder, manifest=manifest)
 
 
@@ -82,8 +90,11 @@ def check_writable(directory: str | Path) -> None:
     ResultError
         Naming the folder and the reason.
     """
+    require_kind(Path(directory), "run")
     with StagedFiles(Path(directory)) as staged:
         staged.write_bytes(MANIFEST, b"")
+        for name in (*DATA_FILES, *OWN_FIGURES):
+            staged.require(name)
 
 
 def write_requests(table: pa.Table, file: BinaryIO) -> None:
@@ -114,20 +125,11 @@ def summary_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def _json(manifest: Mapping[str, Any]) -> bytes:
-    return (json.dumps(manifest, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(manifest, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode(
+        "utf-8", "backslashreplace"
+    )
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _remove_old_figures(folder: Path, keep: Sequence[str]) -> None:
-    """Remove figures that an earlier run left; only names that this program gives."""
-    own = [f"{stem}.csv" for stem in STEMS] + [f"{name}.{suffix}" for name in NAMES for suffix in FORMATS]
-    for name in (f"figures/{name}" for name in own):
-        if name not in keep:
-            try:
-                (folder / name).unlink(missing_ok=True)
-            except OSError as error:
-                raise unwritable(folder / name, error) from error

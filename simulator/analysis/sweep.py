@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -18,7 +17,7 @@ from simulator.analysis.sweep_inputs import Inputs
 from simulator.analysis.sweep_store import schema_of
 from simulator.engines.choose import ENGINES
 from simulator.errors import Problem, ScenarioError, did_you_mean
-from simulator.scenario.grid import read_grid
+from simulator.scenario.grid import Over, read_grid
 from simulator.scenario.load import LoadedScenario
 from simulator.scenario.locate import Place
 from simulator.scenario.override import replaced
@@ -67,6 +66,8 @@ class Sweep:
     over : sequence of str, or mapping
         Axes, see `simulator.scenario.grid.read_grid`.
     options : Options
+    environments : sequence of str, or mapping
+        Axes that nature chooses; they come first and turn slowest.
 
     Raises
     ------
@@ -74,14 +75,14 @@ class Sweep:
         With every problem of scenario and axes.
     """
 
-    def __init__(self, loaded: LoadedScenario, over: Sequence[str] | Mapping[str, Any], options: Options) -> None:
+    def __init__(self, loaded: LoadedScenario, over: Over, options: Options, environments: Over = ()) -> None:
         problems = _problems_of(options)
         if problems:
             raise ScenarioError(problems)
         self.options = options
         self.inputs = Inputs()
         self._context = {"base": loaded.base, "stand_in": self.inputs.stand_in}
-        self.grid = read_grid(_replicated(loaded, options.replications), over, self._context)
+        self.grid = read_grid(_replicated(loaded, options.replications), over, self._context, environments)
         first = self.scenario(0)
         has_groups = first.fleet is not None and len(first.fleet) > 1
         self.schema = schema_of(self.grid, has_groups, options.precision is not None)

@@ -13,7 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
+from typing import Any
 
+from simulator.analysis.staging import StagedFiles
+from simulator.analysis.sweep_inputs import Copy
 from simulator.analysis.sweep_point import Finished, Point, Setting, close_runner, open_runner, run_points
 from simulator.errors import ClusterError, Problem
 
@@ -27,6 +31,10 @@ except ModuleNotFoundError as missing:
 
 #: how long one waits for a scheduler that does not answer, and for workers when there are none
 _ANSWER_S, _WORKER_S = 10.0, 30.0
+#: ways over a network in which Dask speaks
+_PROTOCOLS = ("tcp", "tls", "ws", "wss")
+#: between the name of a sweep and that of its client
+_OF = "@"
 #: how often one looks
 _LOOK_S = 1.0
 
@@ -39,26 +47,28 @@ class SweepPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask does not say what
     sweep : str
         Name of the sweep.
     setting : Setting
-    contents : mapping of str to bytes
+    copies : mapping of str to Copy
         Its inputs, by place.
     """
 
-    def __init__(self, sweep: str, setting: Setting, contents: Mapping[str, bytes]) -> None:
+    def __init__(self, sweep: str, setting: Setting, copies: Mapping[str, Copy]) -> None:
         self.name = sweep
         self._setting = setting
-        self._contents = contents
+        self._copies = copies
 
     def setup(self, worker: Worker) -> None:
-        """Unpack the inputs below the worker's own folder."""
+        """Unpack the inputs below the worker's own folder, each with the permissions of its source."""
         base = Path(worker.local_directory) / self.name
-        for place, content in self._contents.items():
-            (base / place).parent.mkdir(parents=True, exist_ok=True)
-            (base / place).write_bytes(content)
+        with StagedFiles(base) as staged:
+            for place, copy in self._copies.items():
+                staged.write_bytes(place, copy.content, copy.mode)
+            staged.commit()
         open_runner(self.name, self._setting, base)
 
-    def teardown(self, worker: Worker) -> None:  # noqa: ARG002
-        """Forget the sweep; the folder goes with the worker."""
+    def teardown(self, worker: Worker) -> None:
+        """Forget the sweep and what was unpacked for it."""
         close_runner(self.name)
+        rmtree(Path(worker.local_directory) / self.name, ignore_errors=True)
 
 
 class Cluster:
@@ -70,7 +80,7 @@ class Cluster:
         Name of the sweep, unlike that of any other.
     setting : callable
         The setting for a number of workers.
-    contents : mapping of str to bytes
+    copies : mapping of str to Copy
         Inputs of the sweep, by place.
     address : str
         Of the scheduler, like ``tcp://10.0.0.1:8786``.
@@ -81,10 +91,7 @@ class Cluster:
         If no scheduler answers there.
     """
 
-    def __init__(
-        self, sweep: str, setting: Callable[[int], Setting], contents: Mapping[str, bytes], address: str
-    ) -> None:
-        self._sweep = sweep
+    def __init__(self, sweep: str, setting: Callable[[int], Setting], copies: Mapping[str, Copy], address: str) -> None:
         self._address = address
         self._seen = self._looked = time.monotonic()
         self._logs = _own_logs()
@@ -93,13 +100,16 @@ class Cluster:
         try:
             _require_listener(address)
             self._client = Client(address, timeout=_ANSWER_S, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
             _set_logs(self._logs)
             hint = "start one with `dask scheduler`, and give its address, like tcp://10.0.0.1:8786"
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ClusterError(Problem(f'no cluster answers at "{address}": {reason}', hint)) from error
+        # with the name of the client, so that others can tell when nobody needs the sweep any more
+        self._sweep = f"{sweep}{_OF}{self._client.id}"
+        self._forget_dead(sweep.rpartition("-")[0])
         self._threads = sum(self._client.nthreads().values())
-        self._client.register_plugin(SweepPlugin(sweep, setting(self.width()), contents))
+        self._client.register_plugin(SweepPlugin(self._sweep, setting(self.width()), copies))
         self._executor = self._client.get_executor(pure=False)
 
     def width(self) -> int:
@@ -141,6 +151,17 @@ class Cluster:
         self._client.close(timeout=_ANSWER_S)
         _set_logs(self._logs)
 
+    def _forget_dead(self, prefix: str) -> None:
+        """Let the workers forget sweeps whose clients were killed, with what was unpacked for them."""
+
+        # a function of its own module would make the scheduler need this package
+        def orphans(dask_scheduler: Any) -> list[str]:
+            named = (name.rpartition(_OF) for name in dask_scheduler.worker_plugins if name.startswith(prefix))
+            return ["".join(parts) for parts in named if parts[1] and parts[2] not in dask_scheduler.clients]
+
+        for name in self._client.run_on_scheduler(orphans):
+            self._client.unregister_worker_plugin(name)
+
     def _gone(self, what: str) -> ClusterError:
         hint = "finished points are kept: start the sweep again when the cluster is back"
         return ClusterError(Problem(f'lost the cluster at "{self._address}": {what}', hint))
@@ -154,8 +175,10 @@ def _require_listener(address: str) -> None:
     OSError, ValueError
         If nobody does, or the address is none.
     """
-    if "://" in address and not address.startswith(("tcp://", "tls://")):
-        return
+    protocol, separator, _ = address.rpartition("://")
+    if separator and protocol not in _PROTOCOLS:
+        # Dask itself would say so in a traceback at the end of the process
+        raise ValueError(f'"{protocol}" is not one of {", ".join(_PROTOCOLS)}')
     host, port = get_address_host_port(address)
     with socket.create_connection((host, port), timeout=_ANSWER_S):
         return

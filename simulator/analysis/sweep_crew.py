@@ -12,12 +12,11 @@ import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import parent_process
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkContext, ForkProcess, SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from simulator.analysis.sweep_point import Finished, Point, Setting, close_runner, is_open, open_runner, run_points
 
@@ -69,30 +68,25 @@ class OwnProcess:
         close_runner(self._sweep)
 
 
-class _Afresh(SpawnContext):
-    """Starts processes with nothing in them, and knows which ones it started."""
+class _Starter:
+    """A context of `multiprocessing` that knows which processes it started.
 
-    def __init__(self) -> None:
-        super().__init__()
+    Parameters
+    ----------
+    method : {"spawn", "fork"}
+        Start them with nothing in them, or as copies of this one (which not every system can).
+    """
+
+    def __init__(self, method: Literal["spawn", "fork"]) -> None:
+        self._context: Any = get_context(method)
         self.started: list[BaseProcess] = []
 
-    def Process(self, *args: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def Process(self, *args: Any, **options: Any) -> BaseProcess:  # noqa: N802
         """A new process."""
-        process = SpawnProcess(*args, **options)
-        self.started.append(process)
-        return process
-
-
-class _Copies(ForkContext):
-    """Starts processes as copies of this one, and knows which ones it started."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.started: list[BaseProcess] = []
-
-    def Process(self, *args: Any, **options: Any) -> ForkProcess:  # type: ignore[override]  # noqa: N802
-        """A new process."""
-        process = ForkProcess(*args, **options)
+        process: BaseProcess = self._context.Process(*args, **options)
         self.started.append(process)
         return process
 
@@ -119,9 +113,9 @@ class Processes:
     def __init__(self, sweep: str, setting: Setting, base: Path, workers: int, first: Point) -> None:
         self._start = (sweep, setting, base)
         self._workers = workers
-        self._context: _Copies | _Afresh = _Afresh()
+        self._context = _Starter("spawn")
         if sys.platform == "linux" and threading.active_count() == 1:
-            self._context = _Copies()
+            self._context = _Starter("fork")
             open_runner(*self._start).warm_up(first)
         self._executor = self._new_executor()
         with warnings.catch_warnings():
@@ -131,7 +125,9 @@ class Processes:
             self._executor.submit(os.getpid)
 
     def _new_executor(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._workers, self._context, _start_process, self._start)
+        # it has all of a context that is used here, without being one of its classes
+        context: Any = self._context
+        return ProcessPoolExecutor(self._workers, context, _start_process, self._start)
 
     def width(self) -> int:
         """Number of processes."""
@@ -144,7 +140,7 @@ class Processes:
     def renew(self) -> None:
         """Begin anew after a process died: an executor that lost one takes nothing more."""
         self._stop()
-        self._context = _Afresh()
+        self._context = _Starter("spawn")
         self._executor = self._new_executor()
 
     def check(self) -> None:

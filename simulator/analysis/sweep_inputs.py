@@ -2,19 +2,30 @@
 
 A reference of a scenario is replaced by a place below the sweep's own folder that is named after the hash of the
 content of the file, and of the one that a card needs beside it. So the identity of a point covers what its files say,
-the files of a running sweep cannot change, and a worker on another machine needs nothing but these files.
+the files of a running sweep cannot change, and a worker on another machine needs nothing but these files. A copy may be
+read by whom its source lets read it, and only what turned out to be a profile, card, trace and so on is copied.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
+from simulator.devices.card import load_card
 from simulator.devices.sourced import document_at
 from simulator.devices.variability import file_beside
 from simulator.errors import CardError, Problem, ScenarioError
+from simulator.links.generator import load_gilbert_elliott, load_markov
+from simulator.links.radio import load_radio
+from simulator.links.trace import read_trace
+from simulator.outputs import read_regular
+from simulator.profiling.model import load_profile
+from simulator.profiling.samples import load_samples
 from simulator.scenario.references import find_referenced
 
 #: folder of the inputs below the folder of a sweep; the underscore hides it from readers of the data set
@@ -23,13 +34,28 @@ FOLDER = "_inputs"
 _DIGITS = 32
 
 
+@dataclass(frozen=True)
+class Copy:
+    """A file that points read.
+
+    Attributes
+    ----------
+    content : bytes
+    mode : int
+        Permissions of its source.
+    """
+
+    content: bytes
+    mode: int
+
+
 class Inputs:
     """Files by content, collected while scenarios are validated."""
 
     def __init__(self) -> None:
         self._named: dict[tuple[str, str, Path | None], str] = {}
         self._places: dict[Path, str] = {}
-        self.contents: dict[str, bytes] = {}
+        self.copies: dict[str, Copy] = {}
 
     def stand_in(self, kind: str, reference: str, base: Path | None) -> str:
         """The place of a file relative to the folder of the sweep; reads the file when it is met first.
@@ -38,24 +64,26 @@ class Inputs:
         ------
         NotFoundError
             If there is no such file.
-        ScenarioError
-            If it cannot be read.
+        OffloadSimError
+            If it cannot be read, or is not what it should be.
         """
         known = (kind, reference, base)
         if known not in self._named:
-            self._named[known] = self._place(find_referenced(kind, reference, base), kind)
+            self._named[known] = self._place(kind, find_referenced(kind, reference, base))
         return self._named[known]
 
-    def _place(self, path: Path, kind: str) -> str:
+    def _place(self, kind: str, path: Path) -> str:
         if path not in self._places:
-            contents = {path: _content(path)}
+            if kind in _JUDGES:
+                _JUDGES[kind](path.absolute())
+            copies = {path: _copy(path)}
             beside = _beside(path) if kind == "device" else None
             if beside is not None:
-                contents[beside] = _content(beside)
-            digest = hashlib.sha256(b"".join(contents.values())).hexdigest()[:_DIGITS]
-            for file, content in contents.items():
+                copies[beside] = _copy(beside)
+            digest = hashlib.sha256(b"".join(copy.content for copy in copies.values())).hexdigest()[:_DIGITS]
+            for file, copy in copies.items():
                 self._places[file] = f"{FOLDER}/{digest}/{file.name}"
-                self.contents[self._places[file]] = content
+                self.copies[self._places[file]] = copy
         return self._places[path]
 
     def told(self, problem: Problem) -> Problem:
@@ -70,9 +98,10 @@ class Inputs:
         return text
 
 
-def _content(path: Path) -> bytes:
+def _copy(path: Path) -> Copy:
     try:
-        return path.read_bytes()
+        mode = stat.S_IMODE(path.stat().st_mode) & _PERMISSIONS
+        return Copy(read_regular(path), mode)
     except OSError as error:
         raise ScenarioError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
 
@@ -84,3 +113,38 @@ def _beside(card: Path) -> Path | None:
     except CardError:
         return None
     return None if name is None or not (card.parent / name).is_file() else card.parent / name
+
+
+def _judge_generator(path: Path) -> None:
+    content = document_at(path).data
+    is_loss = isinstance(content, Mapping) and content.get("kind") == "gilbert-elliott"
+    (load_gilbert_elliott if is_loss else load_markov)(str(path))
+
+
+def _judge_arrivals(path: Path) -> None:
+    """Whether a file begins like recorded arrivals; its rows are judged when they are read, with their devices."""
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            header = next((line for line in stream if line.strip() and line[0] != "#"), "")
+    except (OSError, UnicodeDecodeError) as error:
+        message = "cannot be read as text"
+        raise ScenarioError(Problem(message, "a CSV with the column arrival_s", file=str(path))) from error
+    if header.split(",")[0].strip() != "arrival_s":
+        message = "header is not arrival_s or arrival_s,device"
+        raise ScenarioError(Problem(message, file=str(path), line=1, column=1))
+
+
+#: kind of a reference -> what raises if a file is nothing of this kind
+_JUDGES: Mapping[str, Callable[[Path], object]] = MappingProxyType(
+    {
+        "model": load_profile,
+        "device": lambda path: load_card(str(path)),
+        "radio": lambda path: load_radio(str(path)),
+        "trace": read_trace,
+        "generator": _judge_generator,
+        "samples": lambda path: load_samples(str(path)),
+        "arrivals": _judge_arrivals,
+    }
+)
+#: reading, writing and executing, for owner, group and others
+_PERMISSIONS = 0o777

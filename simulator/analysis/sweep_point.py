@@ -32,8 +32,9 @@ from simulator.workload import Workload, draw
 #: replications before the first look at the half-width; a sequential rule that looks earlier stops too often by luck
 #: (Law, "Simulation Modeling and Analysis", 5th ed., section 9.4.1)
 LEAST_REPLICATIONS = 10
-#: metric -> its half-width, for the wanted precision
+#: metric -> its half-width, for the wanted precision; and whether that is only a lower bound
 _INTERVALS = {"latency_mean_s": "latency_ci95_s", "energy_mean_j": "energy_ci95_j"}
+_BOUNDS = ("latency_ci95_is_at_least", "energy_ci95_is_at_least")
 
 
 @dataclass(frozen=True)
@@ -157,12 +158,14 @@ class PointRunner:
                 warmup_s=scenario.statistics.warmup,
                 batches=scenario.statistics.batches,
                 horizon_s=scenario.horizon,
+                until_s=runs.until_s,
             ).rows
             if setting.precision is None:
                 return tuple({**row, "replications": runs.count} for row in rows)
             excess = worst_half_width(rows) / setting.precision
             if excess <= 1 or runs.count >= setting.max_replications:
-                met = {"replications": runs.count, "precision_met": excess <= 1}
+                is_met = excess <= 1 and not any(row[bound] for row in rows for bound in _BOUNDS)
+                met = {"replications": runs.count, "precision_met": is_met}
                 return tuple({**row, **met} for row in rows)
             wanted = min(next_count(runs.count, excess), setting.max_replications)
 
@@ -172,12 +175,15 @@ def _since(started: float) -> float:
 
 
 def worst_half_width(rows: Sequence[Mapping[str, Any]]) -> float:
-    """Largest relative half-width of mean latency and energy over policies and groups; 0 where there are no means."""
+    """Largest relative half-width of mean latency and energy over policies and groups, of several replications.
+
+    A mean without an interval is the same in all of them, and more would not change that.
+    """
     ratios = [0.0]
     for row in rows:
         for mean, half_width in _INTERVALS.items():
-            if not math.isnan(row[mean]) and row[mean] != 0:
-                ratios.append(math.inf if math.isnan(row[half_width]) else row[half_width] / abs(row[mean]))
+            if not math.isnan(row[half_width]) and row[mean] != 0:
+                ratios.append(row[half_width] / abs(row[mean]))
     return max(ratios)
 
 

@@ -94,7 +94,10 @@ class SweepResult:
             done += f", {found} were there already"
         if self.failed:
             done += f", {len(self.failed)} failed"
-        return f'{done}. Read them with pandas.read_parquet("{self.directory}").'
+        read = (
+            f'Read them with pandas.read_parquet("{self.directory}"), draw them with: offload-sim plot {self.directory}'
+        )
+        return f"{done}. {read}"
 
     def frame(self) -> pd.DataFrame:
         """The data set in order of the grid."""
@@ -170,7 +173,7 @@ class Session:
     def __init__(self, sweep: Sweep, directory: Path, expected: int) -> None:
         self._sweep = sweep
         self._expected = expected
-        self._folder = SweepFolder(directory, sweep.manifest(), sweep.inputs.contents, sweep.schema)
+        self._folder = SweepFolder(directory, sweep.manifest(), sweep.inputs.copies, sweep.schema)
         self._crew: Crew | None = None
         self._open = ExitStack()
         self._known: set[str] = set()
@@ -261,6 +264,13 @@ class Session:
         self._written = time.perf_counter()
 
 
+def _cores() -> int:
+    """Cores that this process may use, where the system tells; all of them elsewhere."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def make_crew(sweep: Sweep, folder: Path, points: int, first: Point) -> Crew:
     """Who computes: a cluster, processes of this machine, or this process.
 
@@ -271,7 +281,7 @@ def make_crew(sweep: Sweep, folder: Path, points: int, first: Point) -> Crew:
     """
     options = sweep.options
     name = f"offload-sim-{uuid4().hex}"
-    workers = min(options.workers or len(os.sched_getaffinity(0)), points)
+    workers = min(options.workers or _cores(), points)
 
     def setting(width: int) -> Setting:
         return Setting(options.engine, options.precision, options.max_replications, math.ceil(points / width))
@@ -279,7 +289,7 @@ def make_crew(sweep: Sweep, folder: Path, points: int, first: Point) -> Crew:
     if options.cluster:
         from simulator.analysis.sweep_cluster import Cluster
 
-        return Cluster(name, setting, sweep.inputs.contents, options.cluster)
+        return Cluster(name, setting, sweep.inputs.copies, options.cluster)
     if options.workers == 1:
         return OwnProcess(name, setting(1), folder)
     return Processes(name, setting(workers), folder, workers, first)

@@ -11,23 +11,31 @@ from ruamel.yaml import YAML
 
 from simulator import paths
 from simulator.analysis.plots import FORMATS, figure_content
-from simulator.analysis.staging import StagedFiles
+from simulator.analysis.staging import write_files
 from simulator.errors import Problem, TraceError, UnitError, did_you_mean
 from simulator.links.generator import GilbertElliottGenerator, MarkovGenerator
 from simulator.links.importers import import_trace
-from simulator.links.importers.model import Frames, ImportedTrace, RateSeries, RoundTrips
+from simulator.links.importers.model import Direction, Frames, ImportedTrace, RoundTrips
+from simulator.links.importers.named_columns import Told, read_column
+from simulator.links.lora_described import described_link
+from simulator.outputs import STANDARD_OUTPUT
+from simulator.printable import one_line
 from simulator.units import human, parse
 
 if TYPE_CHECKING:
     from simulator.analysis.trace_fit import Fit
 
-_NOMINAL = (
-    "caution: the nominal bit rate of each frame's data rate, not throughput, "
-    "of which airtime, duty cycle and losses take most"
-)
+_DIRECTIONS: dict[str, Direction] = {"up": "uplink", "down": "downlink"}
 
 
-def read_measurement(reference: str, format_: str, window: str) -> ImportedTrace:
+def read_measurement(
+    reference: str,
+    format_: str,
+    window: str,
+    time: str | None = None,
+    rate: str | None = None,
+    direction: str | None = None,
+) -> ImportedTrace:
     """A measurement as the command line names it.
 
     Parameters
@@ -38,6 +46,10 @@ def read_measurement(reference: str, format_: str, window: str) -> ImportedTrace
         Name of its format, or ``auto``.
     window : str
         Width of the bins in which packets become rates, with its unit.
+    time, rate : str or None
+        Column and unit of a table, ``COLUMN:unit``, or a unit alone.
+    direction : str or None
+        ``up`` or ``down``, if the user says.
 
     Raises
     ------
@@ -47,8 +59,13 @@ def read_measurement(reference: str, format_: str, window: str) -> ImportedTrace
     window_s = parse(window, "time")
     if window_s <= 0:
         raise UnitError(Problem(f'window "{window}" must be more than zero', 'write a time like "100 ms"'))
+    told = Told(
+        None if time is None else read_column("time", time),
+        None if rate is None else read_column("rate", rate),
+        _DIRECTIONS[direction] if direction else "unknown",
+    )
     path = Path(reference)
-    return import_trace(path if path.is_file() else _find(reference), format_, window_s)
+    return import_trace(path if path.is_file() else _find(reference), format_, window_s, told)
 
 
 def _find(reference: str) -> Path:
@@ -63,7 +80,7 @@ def write_trace(trace: ImportedTrace, file: Path | None) -> Path:
     Parameters
     ----------
     trace : ImportedTrace
-        Rates, or frames, whose nominal bit rate is written with a caution.
+        Of rates.
     file : Path or None
         None stands for the name of the measurement with the suffix ``.trace.csv``, in the working directory.
 
@@ -75,7 +92,7 @@ def write_trace(trace: ImportedTrace, file: Path | None) -> Path:
     Raises
     ------
     TraceError
-        For round-trip times, which are no rates, and for the measurement itself as the target.
+        For round-trip times and LoRaWAN frames, which are no rates, and for the measurement itself as the target.
     ResultError
         If the file cannot be written.
     """
@@ -84,19 +101,27 @@ def write_trace(trace: ImportedTrace, file: Path | None) -> Path:
         median = human(float(sorted(content.rtt_s)[content.rtt_s.size // 2]) / 2, "time")
         hint = f"`offload-sim trace info` shows them; half their median is link.propagation: {median}"
         raise TraceError(Problem("holds round-trip times, not rates", hint, file=trace.file))
+    if isinstance(content, Frames):
+        raise TraceError(Problem("holds LoRaWAN frames, not rates", _lora_hint(content), file=trace.file))
     target = file or Path(f"{Path(trace.file).stem}.trace.csv")
     refuse_source(trace.file, target)
-    series = content if isinstance(content, RateSeries) else content.rates()
-    channel = series.channel()
+    channel = content.channel()
     rows = [
         f"{round(time, 6)!r},{round(rate, 3)!r}"
         for time, rate in zip(channel.edges_s[:-1].tolist(), channel.rates_bps.tolist(), strict=True)
     ]
     lines = [f"# {line}" for line in _origin(trace)]
-    if isinstance(content, Frames):
-        lines.append(f"# {_NOMINAL}")
-    _write_files({target: "\n".join([*lines, "time_s,rate_bps", *rows, ""]).encode()})
+    write_files({target: "\n".join([*lines, "time_s,rate_bps", *rows, ""]).encode()})
     return target
+
+
+def _lora_hint(frames: Frames) -> str:
+    """What to write for frames instead: the link that they describe, and where their losses go."""
+    return (
+        "the nominal bit rate of a data rate is no throughput: airtime, duty cycle and losses take most of it; "
+        f"the LoRa link that the frames describe, the band taken for EU868:\n    uplink: {described_link(frames)}\n    "
+        "`offload-sim trace fit` gives their losses as a generator"
+    )
 
 
 def _origin(trace: ImportedTrace) -> list[str]:
@@ -106,7 +131,7 @@ def _origin(trace: ImportedTrace) -> list[str]:
     known = [f"source: {path.name} (sha256 {digest})", f"format: {trace.format}", f"direction: {trace.direction}"]
     if trace.technology:
         known.append(f"technology: {trace.technology}")
-    return [" ".join(line.split()) for line in (*known, *map(str, trace.findings))]
+    return [one_line(" ".join(line.split())) for line in (*known, *map(str, trace.findings))]
 
 
 def refuse_source(file: str, target: Path) -> None:
@@ -145,10 +170,10 @@ def write_figure(trace: ImportedTrace, file: Path) -> None:
     ResultError
         If it cannot be written.
     """
-    suffix = check_suffix(file)
+    suffix = "svg" if file == STANDARD_OUTPUT else check_suffix(file)
     from simulator.analysis.plots_trace import draw_trace
 
-    _write_files({file: figure_content(draw_trace(trace), suffix)})
+    write_files({file: figure_content(draw_trace(trace), suffix)})
 
 
 def write_fit(fit: Fit, file: Path | None) -> list[Path]:
@@ -158,7 +183,8 @@ def write_fit(fit: Fit, file: Path | None) -> list[Path]:
     ----------
     fit : Fit
     file : Path or None
-        None stands for the name of the measurement with the suffix ``.yaml``, in the working directory.
+        None stands for the name of the measurement with the suffix ``.yaml``, in the working directory; standard
+        output takes no figure.
 
     Returns
     -------
@@ -173,15 +199,21 @@ def write_fit(fit: Fit, file: Path | None) -> list[Path]:
         If a file cannot be written.
     """
     target = file or Path(f"{Path(fit.file).stem}.yaml")
+    if target == STANDARD_OUTPUT:
+        write_files({target: generator_yaml(fit.generator)})
+        return [target]
     if target.suffix != ".yaml":
         raise TraceError(Problem(f'"{target.name}" does not end in .yaml', "a generator is a YAML file"))
+    if one_line(target.stem) != target.stem:
+        message = f'"{target.stem}" is not a name for a generator, which is called like its file'
+        raise TraceError(Problem(message, "name a file with -o in letters that people can read"))
     picture = target.with_suffix(".svg")
     for path in (target, picture):
         refuse_source(fit.file, path)
     from simulator.analysis.plots_fit import draw_fit
 
     named = fit.generator.model_copy(update={"name": target.stem})
-    _write_files({target: generator_yaml(named), picture: figure_content(draw_fit(fit), "svg")})
+    write_files({target: generator_yaml(named), picture: figure_content(draw_fit(fit), "svg")})
     return [target, picture]
 
 
@@ -191,20 +223,5 @@ def generator_yaml(generator: MarkovGenerator | GilbertElliottGenerator) -> byte
     yaml.default_flow_style = None
     yaml.width = 4096
     stream = io.BytesIO()
-    yaml.dump(generator.model_dump(mode="json"), stream)
+    yaml.dump(generator.model_dump(mode="json", exclude_none=True), stream)
     return stream.getvalue()
-
-
-def _write_files(files: dict[Path, bytes]) -> None:
-    """Write files of one folder together.
-
-    Raises
-    ------
-    ResultError
-        If one of them cannot be written; then none is.
-    """
-    folder = next(iter(files)).parent
-    with StagedFiles(folder) as staged:
-        for file, content in files.items():
-            staged.write_bytes(file.name, content)
-        staged.commit()

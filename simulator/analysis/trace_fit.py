@@ -9,17 +9,27 @@ from pathlib import Path
 import numpy as np
 
 from simulator.errors import Problem, TraceError
-from simulator.links.fit import Origin, fit_markov, on_regular_grid, rate_statistics
+from simulator.links.fit import OUTAGE_BPS, Origin, fit_markov, on_regular_grid, rate_statistics, sampled
 from simulator.links.fit_blockage import fit_blockage
 from simulator.links.fit_losses import fit_gilbert_elliott, loss_statistics
+from simulator.links.fit_stalls import outage_lengths
 from simulator.links.generator import GilbertElliottGenerator, LossStatistics, MarkovGenerator, RateStatistics
 from simulator.links.gilbert_elliott import draw_losses
 from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries
+from simulator.links.lone_transfers import TOLERANCES, transfer_statistics
 from simulator.links.markov import generate
+from simulator.physics.link import Channel
+from simulator.printable import one_line
 from simulator.units import human
 
 #: steps drawn for the comparison: ten times the measurement, within these bounds
 _TIMES, _LEAST, _MOST = 10, 20_000, 400_000
+#: the same for the rows of outages and transfers, of which a measurement may hold a single long one
+_RARE_TIMES, _RARE_LEAST, _RARE_MOST = 1000, 1_000_000, 3_000_000
+#: size of the lone transfer whose times are compared, about a JPEG image, and start instants
+_TRANSFER_BITS, _STARTS = 45e3 * 8, 300_000
+#: percentiles of the lengths of outages
+_OUTAGE_PERCENTILES = (50, 90, 99)
 _SEED = 1
 
 
@@ -34,12 +44,15 @@ class Fit:
     generator : MarkovGenerator or GilbertElliottGenerator
     measured, generated : list of array of float
         Rates in bit/s on the step of the generator, or 1 for each lost frame; one array for each separate run.
+    rare : list of (str, str, str)
+        Rows of the comparison that need more than ``generated``: lengths of outages, times of transfers.
     """
 
     file: str
     generator: MarkovGenerator | GilbertElliottGenerator
     measured: Sequence[Floats]
     generated: Sequence[Floats]
+    rare: Sequence[tuple[str, str, str]] = ()
 
 
 def fit_trace(trace: ImportedTrace, origin: Origin | None = None) -> Fit:
@@ -73,7 +86,7 @@ def fit_trace(trace: ImportedTrace, origin: Origin | None = None) -> Fit:
 
 
 def _origin(trace: ImportedTrace) -> Origin:
-    file = Path(trace.file).name
+    file = one_line(Path(trace.file).name)
     known = ", ".join(part for part in (trace.technology, trace.direction) if part)
     return Origin(
         name=file,
@@ -85,9 +98,12 @@ def _origin(trace: ImportedTrace) -> Origin:
 
 def _fit_rates(file: str, series: RateSeries, origin: Origin) -> Fit:
     generator = fit_markov(series, origin)
-    runs, step = on_regular_grid(series)
-    drawn = generate(generator, np.random.SeedSequence(_SEED), _steps(sum(run.size for run in runs)) * step)
-    return Fit(file, generator, runs, [drawn.rates_bps])
+    runs, step = sampled(series)
+    count = sum(run.size for run in runs)
+    longer = int(np.clip(_RARE_TIMES * count, _RARE_LEAST, _RARE_MOST))
+    drawn = generate(generator, np.random.SeedSequence(_SEED), longer * step)
+    rows = _outage_rows(np.concatenate(runs), drawn.rates_bps, step) + _transfer_rows(series.channel(), drawn)
+    return Fit(file, generator, runs, [drawn.rates_bps[: _steps(count)]], rows)
 
 
 def _fit_losses(file: str, runs: list[np.ndarray], origin: Origin) -> Fit:
@@ -104,8 +120,12 @@ def fit_text(fit: Fit) -> str:
     """The statistics of both, side by side."""
     if isinstance(fit.generator, MarkovGenerator):
         drawn = rate_statistics(fit.generated, fit.generator.step)
-        rows = _rate_rows(fit.generator.fitted_to, drawn)
-        head = f"markov: {len(fit.generator.states)} states, step {human(fit.generator.step, 'time')}"
+        rows = [*_rate_rows(fit.generator.fitted_to, drawn), *fit.rare]
+        stalls = len(fit.generator.stalls)
+        head = (
+            f"markov: {len(fit.generator.states)} states, {stalls} kind{'' if stalls == 1 else 's'} of stalls, "
+            f"step {human(fit.generator.step, 'time')}"
+        )
     else:
         rows = _loss_rows(fit.generator.fitted_to, loss_statistics([run.astype(np.bool_) for run in fit.generated]))
         good, bad = fit.generator.good_to_bad, fit.generator.bad_to_good
@@ -152,6 +172,36 @@ def _rate_rows(measured: RateStatistics, drawn: RateStatistics) -> list[tuple[st
     ]
     rows.append(("outage", f"{measured.outage:.2%}", f"{drawn.outage:.2%}"))
     return rows + _lag_rows(measured, drawn)
+
+
+def _outage_rows(measured: Floats, drawn: Floats, step_s: float) -> list[tuple[str, str, str]]:
+    """Percentiles of the lengths of outages; none where neither has one."""
+    both = [outage_lengths(rates, OUTAGE_BPS) * step_s for rates in (measured, drawn)]
+    if not any(lengths.size for lengths in both):
+        return []
+    # a length that was there, not one between two
+    shown = [(f"p{percent}", percent) for percent in _OUTAGE_PERCENTILES] + [("longest", 100)]
+    rows = []
+    for name, percent in shown:
+        left, right = (
+            _time(float(np.percentile(each, percent, method="inverted_cdf"))) if each.size else "none" for each in both
+        )
+        rows.append((f"outages, {name}", left, right))
+    return rows
+
+
+def _transfer_rows(recording: Channel, drawn: Channel) -> list[tuple[str, str, str]]:
+    """How long lone transfers take that start at any instant."""
+    both = [transfer_statistics(channel, _TRANSFER_BITS, _STARTS) for channel in (recording, drawn)]
+    size = f"{_TRANSFER_BITS / 8e3:g} kB"
+    return [
+        (f"{size}, {name}", _time(float(left)), _time(float(right)))
+        for name, left, right in zip(TOLERANCES, *both, strict=True)
+    ]
+
+
+def _time(seconds: float) -> str:
+    return human(seconds, "time", 4)
 
 
 def _loss_rows(measured: LossStatistics, drawn: LossStatistics) -> list[tuple[str, str, str]]:

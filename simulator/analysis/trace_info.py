@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.links.fit import OUTAGE_BPS
 from simulator.links.fit_losses import burst_lengths
 from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries, RoundTrips
+from simulator.printable import one_line
 from simulator.units import human
 
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95, 99)
@@ -38,14 +39,14 @@ def info_text(trace: ImportedTrace) -> str:
         lines += _round_trips(content)
     else:
         lines += _frames(content)
-    return "\n".join([f"{label:<{_LABEL}}{text}".rstrip() for label, text in lines] + report_lines(trace))
+    return "\n".join([one_line(f"{label:<{_LABEL}}{text}".rstrip()) for label, text in lines] + report_lines(trace))
 
 
 def report_lines(trace: ImportedTrace) -> list[str]:
     """What the importer did, one finding a line."""
     if not trace.findings:
         return [f"{'report':<{_LABEL}}nothing dropped or changed"]
-    return [f"{'report' if not k else '':<{_LABEL}}{finding}" for k, finding in enumerate(trace.findings)]
+    return [one_line(f"{'report' if not k else '':<{_LABEL}}{finding}") for k, finding in enumerate(trace.findings)]
 
 
 def outage_shares(series: RateSeries) -> tuple[float, float]:

@@ -4,8 +4,10 @@ A generator stands in for a measurement that cannot be shipped. Its file says wh
 licence, and holds numbers only: the states and their transitions, and the statistics of the measurement.
 
 Markov-modulated rate: a chain of states with one step of time; in state ``i`` the rate is drawn between ``lowest`` and
-``highest`` with mean ``mean``. Gilbert-Elliott (E. N. Gilbert, BSTJ 1960; E. O. Elliott, BSTJ 1963): a chain of a good
-and a bad state with one step per frame and a loss probability in each.
+``highest`` with mean ``mean``. Some states belong to a stall, a stretch at (nearly) no rate that lasts for one of the
+``lengths`` of the stall and is left for the state that its ``exits`` give (see `simulator.links.stalls`).
+Gilbert-Elliott (E. N. Gilbert, BSTJ 1960; E. O. Elliott, BSTJ 1963): a chain of a good and a bad state with one step
+per frame and a loss probability in each.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 #: how far the probabilities of a row may be from 1, for numbers written with few digits
 _ROUNDING = 1e-3
-_MOST_STATES = 64
+_MOST_STATES = 128
 
 #: what the kinds of generators give, and where a scenario names them
 _GIVES = {"markov": "rates", "gilbert-elliott": "losses"}
@@ -77,6 +79,7 @@ class RateState(_Part):
     lowest: Rate = Field(description="Lowest rate of the state.")
     mean: Rate = Field(description="Mean rate of the state.")
     highest: Rate = Field(description="Highest rate of the state.")
+    stall: Annotated[int, Field(ge=0)] | None = Field(None, description="Number of its stall; none outside stalls.")
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
@@ -85,6 +88,31 @@ class RateState(_Part):
                 "the mean of the state is not between its lowest and highest rate", "write them in this order"
             )
         return self
+
+
+class Stall(_Part):
+    """Stretches at (nearly) no rate, of lengths that are alike; numbered from 0."""
+
+    lengths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = Field(
+        description="Lengths of the stretches, in steps."
+    )
+    shares: list[Probability] = Field(description="Share of the stretches that have each length.")
+    exits: list[Probability] = Field(description="Probability of each state after a stretch.")
+
+    @model_validator(mode="after")
+    def _is_a_distribution(self) -> Self:
+        if len(self.shares) != len(self.lengths):
+            raise _mistake(f"{len(self.shares)} shares for {len(self.lengths)} lengths", "one share for each length")
+        for name in ("shares", "exits"):
+            total = sum(getattr(self, name))
+            if abs(total - 1) > _ROUNDING:
+                raise _mistake(f"{name} of a stall add up to {total:g}", "probabilities add up to 1")
+        return self
+
+    @property
+    def mean_length(self) -> float:
+        """Mean length in steps."""
+        return sum(length * share for length, share in zip(self.lengths, self.shares, strict=True))
 
 
 class _Generator(_Part):
@@ -103,9 +131,12 @@ class MarkovGenerator(_Generator):
     kind: Literal["markov"] = Field(description="A rate that follows a Markov chain.")
     step: PositiveDuration = Field(description="Time between two steps of the chain.")
     states: Annotated[list[RateState], Field(min_length=1, max_length=_MOST_STATES)] = Field(
-        description="States, in order of rate."
+        description="States: those of stalls, then the others in order of rate within each level of its mean."
     )
-    transitions: list[list[Probability]] = Field(description="Row i: probabilities of the next state after state i.")
+    transitions: list[list[Probability]] = Field(
+        description="Row i: probabilities of the next state after state i; within its stall while the stall lasts."
+    )
+    stalls: list[Stall] = Field([], description="Stretches at (nearly) no rate.")
     fitted_to: RateStatistics = Field(description="Statistics of the measurement.")
 
     @property
@@ -120,6 +151,7 @@ class MarkovGenerator(_Generator):
             raise _mistake(
                 f"transitions is not a table of {count} rows and columns", "one row and column for each state"
             )
+        self._check_stalls()
         for row, entries in enumerate(self.transitions):
             if abs(sum(entries) - 1) > _ROUNDING:
                 raise _mistake(f"row {row} of transitions adds up to {sum(entries):g}", "probabilities add up to 1")
@@ -130,6 +162,23 @@ class MarkovGenerator(_Generator):
                 "the link is dead for ever: no state has a rate", "at least one needs a rate and a share above 0"
             )
         return self
+
+    def _check_stalls(self) -> None:
+        stall_of = [state.stall for state in self.states]
+        for state, stall in enumerate(stall_of):
+            if stall is None:
+                continue
+            if stall >= len(self.stalls):
+                raise _mistake(f"state {state} is of stall {stall}", f"there are {len(self.stalls)}, numbered from 0")
+            if any(entry > 0 and stall_of[k] != stall for k, entry in enumerate(self.transitions[state])):
+                raise _mistake(
+                    f"row {state} of transitions leads out of stall {stall}", "a stall is left by its exits alone"
+                )
+        for number, each in enumerate(self.stalls):
+            if len(each.exits) != len(self.states):
+                raise _mistake(
+                    f"stall {number} has {len(each.exits)} exits", f"one for each of the {len(self.states)} states"
+                )
 
 
 class GilbertElliottGenerator(_Generator):

@@ -8,7 +8,6 @@ its mean, in the shares that keep the mean.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -17,15 +16,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from simulator.errors import Problem, TraceError
-from simulator.links.base import Draw, LinkKind
+from simulator.links.base import PLANNER, Draw, LinkKind
 from simulator.links.generator import MarkovGenerator, load_markov
-from simulator.links.mean_transfer import MarkovTransfer, MeanTransfer
+from simulator.links.mean_transfer import MarkovTransfer, MeanTransfer, RecordedTransfer
+from simulator.links.stalls import start, walk
 from simulator.physics.link import Channel
 from simulator.physics.markov_rate import MarkovRate
 from simulator.scenario.quantities import PositiveDuration
 from simulator.scenario.references import Reference
 
 Floats = NDArray[np.float64]
+
+#: steps of the draw from which transfers over links that stall are predicted
+PLANNED_STEPS = 131_072
 
 #: steps of one realisation beyond which memory, not realism, is the limit
 MAX_STEPS = 5_000_000
@@ -70,8 +73,14 @@ class MarkovLink(LinkKind):
         return lambda seeds, until_s: generate(spec, seeds, self.length, until_s)
 
     def mean_transfer(self, channel: Channel, base: Path | None) -> MeanTransfer:  # noqa: ARG002
-        """Of an endless process; the seam at which a realisation starts again is left out."""
-        return MarkovTransfer(_chain(load_markov(self.generator, base)))
+        """Of an endless process; the seam at which a realisation starts again is left out.
+
+        Stalls of drawn length are no steps of a chain: there the mean is that over the instants of one long draw.
+        """
+        spec = load_markov(self.generator, base)
+        if spec.stalls:
+            return RecordedTransfer(generate(spec, np.random.SeedSequence(PLANNER), PLANNED_STEPS * spec.step))
+        return MarkovTransfer(_chain(spec))
 
 
 def generate(
@@ -98,15 +107,14 @@ def generate(
     # one step more, lest rounding leave it a little short
     count = whole if until_s >= duration_s else min(whole, max(2, math.ceil(until_s / spec.step) + 1))
     generator = np.random.Generator(np.random.PCG64(seeds))
-    state = _drawn(np.array([entry.share for entry in spec.states]), generator.random())
+    position = start(spec, generator.random())
     rates = np.empty(0)
     while not rates.any():
         _refuse_too_long(spec, rates.size + count, duration_s)
         # two draws for each step in turn, so that a longer realisation begins like a shorter one
         for_state, for_rate = generator.random((count, 2)).T
-        path = _walk(spec, state, for_state)
+        path, position = walk(spec, position, np.ascontiguousarray(for_state))
         rates = np.concatenate((rates, _rates(spec, path, for_rate)))
-        state = int(path[-1])
         count = min(rates.size, whole - rates.size) if rates.size < whole else whole
     edges = np.arange(rates.size + 1, dtype=np.float64) * spec.step
     return Channel(edges, rates)
@@ -116,22 +124,6 @@ def _refuse_too_long(spec: MarkovGenerator, steps: float, duration_s: float) -> 
     if steps > MAX_STEPS:
         what = f"{spec.name}: {duration_s:g} s at a step of {spec.step:g} s"
         raise TraceError(Problem(f"{what} are too many steps, or all of them an outage", "draw a shorter length"))
-
-
-def _drawn(weights: Floats, uniform: float) -> int:
-    cumulative = np.cumsum(weights) / weights.sum()
-    return min(int(np.searchsorted(cumulative, uniform, side="right")), weights.size - 1)
-
-
-def _walk(spec: MarkovGenerator, state: int, uniforms: Floats) -> NDArray[np.int64]:
-    """States of a chain that leaves ``state``, one for each uniform draw."""
-    rows = np.cumsum(np.array(spec.transitions), axis=1)
-    borders = [list(row[:-1] / row[-1]) for row in rows]
-    path = np.empty(uniforms.size, dtype=np.int64)
-    for k, uniform in enumerate(uniforms.tolist()):
-        state = bisect_right(borders[state], uniform)
-        path[k] = state
-    return path
 
 
 def _chain(spec: MarkovGenerator) -> MarkovRate:

@@ -13,6 +13,7 @@ recordings of one drive, which are equally long, stay in step.
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,8 @@ _COLUMNS = ("time_s", "rate_bps")
 _SHOWN = 5
 #: shortest row as a share of the trace: a few times the rounding of its times, to which the start of a run adds
 _LEAST_STEP = 1e-15
+#: a trace that stays below this holds another unit: only LoRaWAN is as slow, and its airtime is no rate
+_SLOWEST_BPS = 1e3
 
 
 class TraceLink(LinkKind):
@@ -190,5 +193,14 @@ def _judge(times: list[float], rates: list[float], numbers: list[int], file: str
     if not problems and max(rates) == 0:
         problems.append(
             Problem("the link is dead for ever: every rate is 0", "at least one row needs a rate above 0", file=file)
+        )
+    elif not problems and max(rates) < _SLOWEST_BPS:
+        problems.append(
+            Problem(
+                f"the highest rate is {max(rates):g} bit/s, slower than any link that a trace describes",
+                "the column rate_bps is in bit/s; does it hold Mbit/s? "
+                f"Then: offload-sim trace import {shlex.quote(file)} --time time_s:s --rate rate_bps:Mbit/s",
+                file=file,
+            )
         )
     return problems

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from simulator.printable import one_line
+from simulator.scenario.mistakes import shown
 
 Objective = Literal["latency", "energy"]
 #: a model's profile says which of them it has
@@ -41,6 +45,14 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field("", description="Label in tables and figures; made from the kind when left out.", max_length=60)
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_line(cls, name: str) -> str:
+        if one_line(name) != name:
+            words = {"message": f"{shown(name)} holds a control character", "hint": "a label is one line of text"}
+            raise PydanticCustomError("label", "{message}", words)
+        return name
 
     def label(self) -> str:
         """Name of the policy in tables and figures."""

@@ -7,16 +7,20 @@ keys, wrong types, negative or non-finite numbers). Whether the values agree wit
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from simulator.errors import Problem, did_you_mean
+from simulator.jsontext import JsonError, read_json
+from simulator.printable import one_line
 from simulator.profiling.graph import ELEMENT_BYTES, KINDS, Encoding, Exit, Layer, LossEffect
 
 #: version of this format
 FORMAT = 1
+
+#: largest count or size; beyond, sums over a network leave the range of 64-bit integers
+MOST = 10**15
 
 #: columns of a layer's row, in the order of the fields of `Layer`
 COLUMNS = tuple(Layer.__dataclass_fields__)
@@ -51,15 +55,17 @@ def decode(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
     """
     problems: list[Problem] = []
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
+        document = read_json(text)
+    except JsonError as error:
         hint = "the file is damaged or truncated: extract the profile again"
-        return {}, [Problem(f"not valid JSON: {error.msg}", hint, (), file, error.lineno, error.colno)]
+        return {}, [Problem(f"not valid JSON: {error}", hint, (), file, error.line, error.column)]
     if not isinstance(document, dict):
         return {}, [Problem(f"a profile is a JSON object, not a {type(document).__name__}", "", (), file)]
     version = document.pop("format", None)
     if version != FORMAT:
-        problems.append(Problem(f"format {version!r} is not known", f"this version reads format {FORMAT}", ("format",)))
+        problems.append(
+            Problem(f"format {_short(version)} is not known", f"this version reads format {FORMAT}", ("format",))
+        )
     columns = document.pop("columns", None)
     if not isinstance(columns, list) or len(columns) < _REQUIRED or columns != list(COLUMNS[: len(columns)]):
         hint = f"expected {', '.join(COLUMNS)}; the last {len(COLUMNS) - _REQUIRED} may be left out"
@@ -67,7 +73,7 @@ def decode(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
     if problems:
         return {}, problems
     unknown = [key for key in document if key not in _HEADER]
-    problems += [Problem(f'unknown key "{key}"', did_you_mean(key, list(_HEADER)), (key,)) for key in unknown]
+    problems += [Problem(f'unknown key "{key[:60]}"', _nearest(key, list(_HEADER)), (key,)) for key in unknown]
     fields: dict[str, Any] = {}
     for key, reader in (_HEADER | {"graph": _list(_row(columns))}).items():
         if key in document:
@@ -82,7 +88,10 @@ def _dump(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a number of more than 60 digits"
+    text = value if isinstance(value, str) else type(value).__name__ if isinstance(value, list | dict) else str(value)
+    text = f"{text!r}" if isinstance(value, str) else text
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -93,19 +102,22 @@ def _wrong(value: Any, wanted: str, path: Path, problems: list[Problem]) -> None
 def _text(value: Any, path: Path, problems: list[Problem]) -> str:
     if not isinstance(value, str) or not value:
         _wrong(value, "a non-empty text", path, problems)
-    return str(value)
+        return ""
+    if one_line(value) != value:
+        _wrong(value, "a text without control characters", path, problems)
+    return value
 
 
 def _count(value: Any, path: Path, problems: list[Problem], least: int = 0) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        _wrong(value, f"a whole number of at least {least}", path, problems)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+        _wrong(value, f"a whole number of at least {least} and at most {MOST:.0e}", path, problems)
         return least
     return value
 
 
 def _size(value: Any, path: Path, problems: list[Problem]) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        _wrong(value, "a positive number", path, problems)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST:
+        _wrong(value, f"a positive number up to {MOST:.0e}", path, problems)
         return 1.0
     return float(value)
 
@@ -117,17 +129,22 @@ def _flag(value: Any, path: Path, problems: list[Problem]) -> bool:
 
 
 def _kind(value: Any, path: Path, problems: list[Problem]) -> str:
-    if value not in KINDS:
-        problems.append(Problem(f"kind {_short(value)} is not known", did_you_mean(str(value), KINDS), path))
-    return str(value)
+    if not isinstance(value, str) or value not in KINDS:
+        problems.append(Problem(f"kind {_short(value)} is not known", _nearest(value, KINDS), path))
+        return KINDS[-1]
+    return value
 
 
 def _dtype(value: Any, path: Path, problems: list[Problem]) -> str:
-    if value not in ELEMENT_BYTES:
-        hint = did_you_mean(str(value), list(ELEMENT_BYTES))
+    if not isinstance(value, str) or value not in ELEMENT_BYTES:
+        hint = _nearest(value, list(ELEMENT_BYTES))
         problems.append(Problem(f"element type {_short(value)} is not known", hint, path))
         return "float32"
-    return str(value)
+    return value
+
+
+def _nearest(value: Any, known: Sequence[str]) -> str:
+    return did_you_mean(_short(value).strip("'"), known)
 
 
 def _fraction(value: Any, path: Path, problems: list[Problem]) -> float | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from simulator import paths
 from simulator.errors import Problem, ProfileError
+from simulator.outputs import require_file_place
 from simulator.profiling.check import contradictions
 from simulator.profiling.fileformat import OPTIONAL, decode, encode
 from simulator.profiling.graph import (
@@ -178,6 +179,7 @@ class ModelProfile:
         path = Path(path)
         content = self.text
         try:
+            require_file_place(path)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         except OSError as error:
             message = f'cannot write profile "{path}": {error.strerror}'

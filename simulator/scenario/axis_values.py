@@ -1,10 +1,13 @@
-"""The values of one axis from their text: a list ``a,b,c`` or a range ``lo:hi:n[:log]``."""
+"""The values of one axis from their text: a list ``a,b,c`` or a range ``lo:hi:n[:log]``.
+
+A unit that only some of the numbers carry is that of all: ``1,5 Mbit/s`` and ``1:5 Mbit/s:9``.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +20,7 @@ from simulator.units import UNITS, exact, parse
 MAX_VALUES = 100_000
 
 _END = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(\S.*)?")
+_KNOWN_UNITS = frozenset(unit for table in UNITS.values() for unit in table)
 _FORM = 'write lo:hi:n or lo:hi:n:log, like "1:50 Mbit/s:20:log"'
 
 
@@ -26,12 +30,46 @@ def listed(text: str) -> tuple[Any, ...]:
     Raises
     ------
     ScenarioError
-        For an empty entry, or one that is no YAML.
+        For an empty entry, one that is no YAML, and numbers without a unit among several units.
     """
     entries = [entry.strip() for entry in _split(text)]
     if not all(entries):
         raise ScenarioError(Problem(f"{shown(text)} has an empty value", "write a,b,c without gaps"))
-    return tuple(read(entry, "").data for entry in entries)
+    units = dict.fromkeys(unit for _, unit in map(_quantity, entries) if unit)
+    bare = [entry for entry in entries if _quantity(entry)[0] and not _quantity(entry)[1]]
+    if len(units) > 1 and bare:
+        hint = "give each value its unit, or one unit for all of them"
+        raise ScenarioError(Problem(f"{shown(bare[0])} has no unit among {', '.join(units)}", hint))
+    shared = next(iter(units), "")
+    return tuple(read(f"{entry} {shared}" if shared and entry in bare else entry, "").data for entry in entries)
+
+
+def dimension_of(values: Sequence[Any]) -> str:
+    """The dimension of an axis whose values are all quantities of it or missing; empty for other axes.
+
+    Examples
+    --------
+    >>> dimension_of(["1 Mbit/s", "500 kbit/s"])
+    'bit rate'
+    >>> dimension_of([1, 2])
+    ''
+    """
+    found = {_dimension(_quantity(value)[1]) if _is_quantity(value) else "" for value in values if value is not None}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _is_quantity(value: object) -> bool:
+    return isinstance(value, str) and bool(_quantity(value)[1])
+
+
+def _quantity(text: str) -> tuple[str, str]:
+    """Number and unit of a text; no unit where what follows the number is none, no number where there is none."""
+    match = _END.fullmatch(text)
+    if match is None:
+        return "", ""
+    number, unit = match.group(1), match.group(2) or ""
+    is_unit = unit.replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}") in _KNOWN_UNITS
+    return (number, unit) if is_unit or not unit else ("", "")
 
 
 def spaced(text: str) -> tuple[Any, ...]:

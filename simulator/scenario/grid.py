@@ -28,6 +28,8 @@ from simulator.scenario.schema import Scenario
 MAX_POINTS = 1_000_000
 
 Cell = str | int | float | bool | None
+#: axes as people give them: texts ``path=values``, or paths with their values
+Over = Sequence[str] | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,15 @@ class Axis:
     values : tuple
         Plain values, as they would stand in the file.
     option : str
-        How it was given, for messages.
+        How it was given, for messages: ``--over count=1,2``.
+    is_environment : bool
+        Whether nature chooses its value, not a person: a search judges each environment on its own.
     """
 
     path: str
     values: tuple[Any, ...]
     option: str
+    is_environment: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -129,11 +134,11 @@ class Grid:
         """Problems of a point, each at the option or the line of the file that it comes from."""
         document = self.document
         for axis, k in zip(self.axes, indices, strict=True):
-            document = replaced(document, axis.parts, axis.values[k], Place(f"--over {axis.option}"))
+            document = replaced(document, axis.parts, axis.values[k], Place(axis.option))
         return [document.located(problem) for problem in problems]
 
 
-def read_grid(loaded: LoadedScenario, over: Sequence[str] | Mapping[str, Any], context: Mapping[str, Any]) -> Grid:
+def read_grid(loaded: LoadedScenario, over: Over, context: Mapping[str, Any], environments: Over = ()) -> Grid:
     """Read the axes of a sweep and validate every value of each.
 
     Parameters
@@ -143,17 +148,21 @@ def read_grid(loaded: LoadedScenario, over: Sequence[str] | Mapping[str, Any], c
         ``path=values`` texts; or paths to lists of values or to the text after the ``=``.
     context : mapping
         Validation context.
+    environments : sequence of str, or mapping
+        Axes that nature chooses, in the same form; they come first.
 
     Raises
     ------
     ScenarioError
         With every problem of every axis.
     """
-    axes, problems = _axes(over)
-    problems += _clashes(axes)
+    outer, problems = _axes(environments, "--for", is_environment=True)
+    inner, more = _axes(over, "--over", is_environment=False)
+    axes = outer + inner
+    problems += [*more, *_clashes(axes)]
     for axis in axes:
         try:
-            replaced(loaded.document, axis.parts, axis.values[0], Place(f"--over {axis.option}"))
+            replaced(loaded.document, axis.parts, axis.values[0], Place(axis.option))
         except ScenarioError as error:
             problems += error.problems
     if not axes and not problems:
@@ -178,13 +187,13 @@ def read_grid(loaded: LoadedScenario, over: Sequence[str] | Mapping[str, Any], c
         cells.append(tuple(column))
         if len(set(map(repr, column))) < len(column):
             twice = next(cell for n, cell in enumerate(column) if cell in column[:n])
-            problems.append(Problem(f"the value {shown(twice)} comes twice", file=f"--over {axis.option}"))
+            problems.append(Problem(f"the value {shown(twice)} comes twice", file=axis.option))
     if problems:
         raise ScenarioError(dict.fromkeys(problems))
     return Grid(loaded.document, axes, tuple(cells))
 
 
-def _axes(over: Sequence[str] | Mapping[str, Any]) -> tuple[tuple[Axis, ...], list[Problem]]:
+def _axes(over: Over, flag: str, *, is_environment: bool) -> tuple[tuple[Axis, ...], list[Problem]]:
     axes: list[Axis] = []
     problems: list[Problem] = []
     for path, given, option in _options(over):
@@ -195,13 +204,13 @@ def _axes(over: Sequence[str] | Mapping[str, Any]) -> tuple[tuple[Axis, ...], li
             values = (spaced(given) or listed(given)) if isinstance(given, str) else tuple(given)
             if not values:
                 raise ScenarioError(Problem("has no values", "give at least one"))
-            axes.append(Axis(path, values, option))
+            axes.append(Axis(path, values, f"{flag} {option}", is_environment))
         except OffloadSimError as error:
-            problems += (problem.located(f"--over {option}", 0, 0) for problem in error.problems)
+            problems += (problem.located(f"{flag} {option}", 0, 0) for problem in error.problems)
     return tuple(axes), problems
 
 
-def _options(over: Sequence[str] | Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+def _options(over: Over) -> Iterator[tuple[str, Any, str]]:
     """Path, values and how the user wrote them, for each axis."""
     if isinstance(over, Mapping):
         for path, values in over.items():
@@ -226,7 +235,7 @@ def _clashes(axes: Sequence[Axis]) -> Iterator[Problem]:
             short = min(len(axis.parts), len(other.parts))
             if axis.parts[:short] == other.parts[:short]:
                 where = "is given twice" if axis.path == other.path else f"overlaps with {other.path}"
-                yield Problem(f"{axis.path} {where}", "one axis for each entry", file=f"--over {axis.option}")
+                yield Problem(f"{axis.path} {where}", "one axis for each entry", file=axis.option)
 
 
 def _put(data: Any, parts: tuple[str, ...], value: Any) -> Any:

@@ -7,8 +7,12 @@ as the whole stays small. Several mistakes in one file are reported together as 
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -33,6 +37,15 @@ MAX_DEPTH = 20
 MAX_ENTRIES = 30_000
 
 _LONGEST_NUMBER = 400
+#: what the YAML specification (1.2.2, section 5.1) excludes
+_NO_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_MOST_UNREADABLE = 10
+#: how the YAML reader gives up on texts that it has no words for
+_GIVES_UP = (ValueError, OverflowError, NotImplementedError, LookupError, TypeError, AttributeError, AssertionError)
+_LONG_ESCAPE = re.compile(r"\\U([0-9A-Fa-f]{8})")
+#: half of a character that needs two: an escape can write it, and no file can hold it
+_HALF = re.compile("[\ud800-\udfff]")
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -95,6 +108,9 @@ def read(text: str, file: str) -> Document:
     ScenarioError
         For text that is not YAML, too large, too deep, or that uses more of YAML than a scenario needs.
     """
+    unreadable = list(_unreadable(text, file))
+    if unreadable:
+        raise ScenarioError(unreadable)
     try:
         refused = list(_survey(text, file))
         if refused:
@@ -105,11 +121,31 @@ def read(text: str, file: str) -> Document:
     except YAMLError as error:
         message = "is not readable as YAML: " + str(error).splitlines()[0]
         raise ScenarioError(Problem(message, "a scenario is a YAML text", file=file)) from error
+    except _GIVES_UP as error:
+        beyond = (match for match in _LONG_ESCAPE.finditer(text) if int(match.group(1), 16) > sys.maxunicode)
+        match = next(beyond, None)
+        reason = "something that the reader does not know" if match is None else f"{match.group()} is no character"
+        line, column = (0, 0) if match is None else _position(text, match.start())
+        raise ScenarioError(Problem(f"is not readable as YAML: {reason}", "", (), file, line, column)) from error
     reader = _Reader(file)
     document = Document(reader.value(root, ()), Place(file, 1, 1), reader.values, reader.keys)
     if reader.problems:
         raise ScenarioError(reader.problems)
     return document
+
+
+def _unreadable(text: str, file: str) -> Iterator[Problem]:
+    """Characters that no YAML may hold, each with its place."""
+    for match in islice(_NO_YAML.finditer(text), _MOST_UNREADABLE):
+        line, column = _position(text, match.start())
+        message = f"is not readable as YAML: control character U+{ord(match.group()):04X}"
+        yield Problem(message, "remove it: a scenario is a text that people can read", (), file, line, column)
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    """Line and column of a character, from 1."""
+    before = _LINE_END.split(text[:index])
+    return len(before), len(before[-1]) + 1
 
 
 def _survey(text: str, file: str) -> Iterator[Problem]:
@@ -190,12 +226,15 @@ class _Reader:
         if isinstance(node, MappingNode):
             return dict(self._entries(node, path))
         assert isinstance(node, ScalarNode)  # YAML has no fourth kind of node
+        if _HALF.search(node.value):
+            return self._refuse(node, path, f"{shown(node.value)} holds half of a character", "write the whole one")
         return _scalar(node)
 
     def _entries(self, node: MappingNode, path: Path_) -> Iterator[tuple[str, Any]]:
         seen: dict[str, Place] = {}
         for key, value in node.value:
-            if not isinstance(key, ScalarNode) or (key.style is None and str(key.tag) != f"{_TAG}str"):
+            is_text = isinstance(key, ScalarNode) and (key.style is not None or str(key.tag) == f"{_TAG}str")
+            if not is_text or _HALF.search(key.value):
                 hint = "write the fields out" if key.value == "<<" else "a field name is text, in quotes if need be"
                 self._refuse(key, path, f"{shown(key.value)} is not a field name", hint)
                 continue
@@ -226,8 +265,10 @@ def _scalar(node: ScalarNode) -> str | int | float | bool | None:
         return None
     if kind == "bool":
         return text.lower() == "true"
-    if kind == "int" and len(text) <= _LONGEST_NUMBER:
-        return int(text.replace("_", ""), 0 if text.lstrip("+-")[:2] in ("0x", "0o", "0b") else 10)
-    if kind == "float":
-        return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    digits = text.replace("_", "")
+    with suppress(ValueError):  # what looks like a number and has no digits, like 0x_
+        if kind == "int" and len(text) <= _LONGEST_NUMBER:
+            return int(digits, 0 if text.lstrip("+-")[:2] in ("0x", "0o", "0b") else 10)
+        if kind == "float":
+            return float(digits.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return text

@@ -222,7 +222,7 @@ class Statistics(Part):
         description="Requests that arrive earlier are recorded but left out of every mean.",
     )
     batches: Annotated[int, Field(strict=True, ge=2, le=1000)] = Field(
-        20, description="Batches of the batch-means interval; used when there is one replication."
+        20, description="Batches of the interval of one replication; joined in pairs while they are correlated."
     )
 
 

@@ -172,6 +172,39 @@ def test_a_shown_scenario_is_the_file_itself(tmp_path: Path) -> None:
     assert offload_sim("check", str(copy)).exit_code == 0
 
 
+@pytest.mark.parametrize("kind", ["model", "device", "radio", "trace", "scenario"])
+def test_the_file_behind_a_name_is_printed_as_it_is(kind: str) -> None:
+    """Byte for byte, so that its copy works as the original does; plural and generators too."""
+    name = paths.names(kind)[-1]
+    done = offload_sim("show", f"{kind}s", name, "--yaml")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout_bytes == paths.find(kind, name).read_bytes()
+    generator = paths.names("generator")[0]
+    if generator not in paths.names("trace"):
+        text = offload_sim("show", "trace", generator, "--yaml").stdout
+        assert text == paths.find("generator", generator).read_text(encoding="utf-8")
+
+
+def test_a_copied_card_is_a_card(tmp_path: Path) -> None:
+    """`show device NAME --yaml > mine.yaml`, its name changed to that of its file, then `device: ./mine.yaml`."""
+    copy = tmp_path / "mine.yaml"
+    text = offload_sim("show", "device", "raspberry-pi-4", "--yaml").stdout
+    copy.write_text(text.replace("name: raspberry-pi-4", "name: mine", 1), encoding="utf-8")
+    done = offload_sim("check", "first", "--set", f"device={copy}")
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"), [("policy", "split", "has no file"), ("radio", "ltee", "did you mean lte")]
+)
+def test_what_has_no_file_is_told(kind: str, name: str, words: str) -> None:
+    """Exit code 2, nothing on standard output."""
+    done = offload_sim("show", kind, name, "--yaml")
+    assert done.exit_code == WRONG
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
 def test_schema_is_written_where_it_is_wanted(tmp_path: Path) -> None:
     """The same text on standard output and in a file."""
     file = tmp_path / "scenario.schema.json"
@@ -215,14 +248,6 @@ def test_a_file_in_the_way_of_the_result_folder_is_named(tmp_path: Path) -> None
     assert done.exit_code == WRONG
     assert str(target) in done.stderr
     assert target.read_text() == "mine"
-
-
-def test_results_go_below_the_working_directory_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``results/<scenario>``."""
-    monkeypatch.chdir(tmp_path)
-    done = offload_sim("run", "first", "--no-plots", "--set", "workload.requests=5", "--set", "name=mine")
-    assert done.exit_code == 0, done.stderr
-    assert (tmp_path / "results" / "mine" / "manifest.json").is_file()
 
 
 def test_explain_names_every_policy_and_its_cut() -> None:

@@ -171,10 +171,10 @@ def test_failed_points_end_with_code_2_after_the_others(world: Path, tmp_path: P
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 300 kB."""
+    """A file system of 1 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True)
     if mounted.returncode:
         pytest.skip("may not mount a small file system")
     yield place
@@ -284,7 +284,24 @@ def test_a_cluster_that_is_not_there(world: Path, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:no", "tcp://"])
+def test_workers_forget_the_sweep_of_a_client_that_was_killed(
+    world: Path, cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """With its files, as soon as the next client comes; a sweep that has ended leaves none either."""
+    out = tmp_path / "out"
+    running = start(command(world, out, "--cluster", cluster.address))
+    wait_for(lambda: has_part(out))
+    running.kill()
+    running.communicate()
+    unpacked = set((tmp_path / "dask").rglob("_inputs"))
+    assert len(unpacked) == 2
+    short = ["--set", "workload.requests=5"]
+    done = finish(command(world, tmp_path / "other", "--cluster", cluster.address, *short))
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: not list((tmp_path / "dask").rglob("_inputs")))
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:no", "tcp://", "http://x", "inproc://x"])
 def test_an_address_that_is_none(world: Path, tmp_path: Path, address: str) -> None:
     """A clear message, exit code 2."""
     done = finish(command(world, tmp_path / "out", "--cluster", address))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -173,6 +174,62 @@ def test_a_measurement_is_never_written_over(tmp_path: Path) -> None:
         assert done.exit_code == WRONG
         assert "is the measurement itself" in done.stderr
     assert path.read_text() == LONG
+
+
+@pytest.mark.parametrize("spreading", ["SF7BW125", "SF10BW125"])
+def test_frames_are_no_rates_and_the_lora_link_that_they_describe_is_named(spreading: str, tmp_path: Path) -> None:
+    """What is named is read as a channel; -120 dBm is 14 dBm less the 134 dB that Oulu loses over 1.65 km."""
+    target = tmp_path / "trace.csv"
+    done = trace("import", hand.written(tmp_path, hand.helium([1, 2, 4], spreading)), "-o", target)
+    assert done.exit_code == WRONG
+    assert "holds LoRaWAN frames, not rates" in done.stderr
+    assert not target.exists()
+    channel = next(line for line in done.stderr.splitlines() if "uplink: {" in line).split("uplink: ")[1]
+    link = load_scenario("lora-sensor", [f"link.uplink={channel}"]).scenario.link.uplink
+    assert (link.region, link.spreading_factor) == ("EU868", int(spreading[2:].removesuffix("BW125")))
+    assert link.distance == pytest.approx(1650, rel=0.01)
+
+
+def test_frames_of_many_spreading_factors_are_a_link_that_adapts(tmp_path: Path) -> None:
+    """Two of three at SF7 are not nearly all."""
+    done = trace("import", hand.written(tmp_path, hand.LORAWAN_CSV), "-o", tmp_path / "trace.csv")
+    assert "spreading_factor: adr" in done.stderr
+
+
+def test_columns_are_named_on_the_command_line(tmp_path: Path) -> None:
+    """The command that a refusal names, with -o, writes the trace; direction and columns are told in its header."""
+    path = hand.written(tmp_path, "t_ms;up kbps\n0;500,5\n250;900\n", "my log.csv")
+    target = tmp_path / "trace.csv"
+    refused = trace("import", path)
+    assert refused.exit_code == WRONG
+    arguments = shlex.split(refused.stderr.splitlines()[-1])[3:]
+    done = trace("import", *arguments, "--direction", "up", "-o", target)
+    assert done.exit_code == 0, done.stderr
+    channel = read_trace(target)
+    assert channel.rates_bps.tolist() == [500_500, 900_000]
+    assert channel.edges_s.tolist() == [0, 0.25, 0.5]
+    assert "# direction: uplink" in target.read_text()
+
+
+def test_units_on_the_command_line(tmp_path: Path) -> None:
+    """Milliseconds for a file of two columns; a look-alike is refused."""
+    path = hand.written(tmp_path, "0 5\n100 6\n200 7\n")
+    assert "duration    300.00 ms" in trace("info", path, "--time", "ms").stdout
+    refused = trace("info", path, "--rate", "mbps")
+    assert refused.exit_code == WRONG
+    assert "write Mbit/s" in refused.stderr
+
+
+def test_fit_prints_lengths_of_outages_and_times_of_transfers(tmp_path: Path) -> None:
+    """Outages of 20 s, each alike, measured and drawn; the transfer that meets one waits for it."""
+    rates = "".join(f"{k} {0 if k % 100 < 20 else 8}\n" for k in range(1, 601))
+    printed = trace("fit", hand.written(tmp_path, rates), "-o", tmp_path / "a.yaml").stdout
+    rows = {line[:20].strip(): line[20:].split() for line in printed.splitlines()}
+    assert rows["outages, longest"] == ["20.00", "s", "20.00", "s"]
+    assert rows["outages, p50"] == ["20.00", "s", "20.00", "s"]
+    measured, drawn = float(rows["45 kB, p99"][0]), float(rows["45 kB, p99"][2])
+    assert measured == pytest.approx(19.0, abs=0.2)
+    assert drawn == pytest.approx(measured, rel=0.05)
 
 
 def test_files_must_end_as_what_they_are(tmp_path: Path) -> None:

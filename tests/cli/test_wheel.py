@@ -67,9 +67,9 @@ def test_every_built_in_file_is_in_the_wheel_byte_for_byte(wheel: Path) -> None:
 
 
 def test_every_module_is_in_the_wheel_and_nothing_lands_beside_the_package(wheel: Path) -> None:
-    """All of simulator/**/*.py, and no top-level folder of another name."""
+    """All of simulator/**/*.py, the mark that it is typed, and no top-level folder of another name."""
     package = Path(simulator.__file__).parent
-    modules = {file.relative_to(package.parent).as_posix() for file in package.rglob("*.py")}
+    modules = {file.relative_to(package.parent).as_posix() for file in package.rglob("*.py")} | {"simulator/py.typed"}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert modules - names == {"simulator/builtin/__init__.py"}  # a stand-in for the files themselves

@@ -37,6 +37,26 @@ G_NETTRACK = (
 IPERF_HEADER = "parent_file,exp_label,_start,_end,bits_per_second,Throughput,run_number,iperf_did\n"
 RUN_SUMMARY = "Index,Provider,Network Type,Direction,Iperf run number,Device\n1,Acme,SA only,{direction},7,PHONE\n"
 UFJF = "Time,GPS Time,id,Latitude,ED RSSI,GW RSSI\n23:59:55,1,0,0,-100,-110\n00:00:03,1,2,0,-101,-112\n"
+IPERF_TEXT = (
+    "Connecting to host 192.0.2.1, port 5201\nReverse mode, remote host 192.0.2.1 is sending\n"
+    "[  5] local 192.0.2.2 port 40000 connected to 192.0.2.1 port 5201\n"
+    "[ ID] Interval           Transfer     Bitrate\n"
+    "[  5]   0.00-1.00   sec  1.50 MBytes  12.5 Mbits/sec\n"
+    "[  5]   1.00-2.00   sec   512 KBytes  4096 Kbits/sec\n"
+    "[  5]   2.00-3.00   sec  0.00 Bytes  0.00 bits/sec\n"
+    "- - - - - - - - - - - - - - - - - - - - - - - - -\n"
+    "[ ID] Interval           Transfer     Bitrate         Retr\n"
+    "[  5]   0.00-3.04   sec  2.10 MBytes  5.53 Mbits/sec    0             sender\n"
+    "[  5]   0.00-3.00   sec  2.00 MBytes  5.53 Mbits/sec                  receiver\n\niperf Done.\n"
+)
+SABRE = (
+    '[{"duration_ms": 5000, "bandwidth_kbps": 1000, "latency_ms": 20},\n'
+    ' {"duration_ms": 2500, "bandwidth_kbps": 4000.5, "latency_ms": 60}]\n'
+)
+LORAWAN_CSV = (
+    "Time;DevEUI;FCnt;SF;RSSI;SNR\n2024-05-01 10:00:00;A1;7;7;-119,5;-7,25\n2024-05-01 10:10:00;A1;8;7;-120;-8\n"
+    "2024-05-01 10:30:00;A1;10;8;-121;\n"
+)
 
 
 def iperf(rates_mbps: list[float]) -> str:
@@ -107,6 +127,9 @@ EVERY_FORMAT = {
     "campusiot-chirpstack": chirpstack([1, 2]),
     "ttn": ttn([0, 1]),
     "ufjf-csv": UFJF,
+    "iperf-text": IPERF_TEXT,
+    "sabre": SABRE,
+    "lorawan-csv": LORAWAN_CSV,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from simulator.errors import ExtractionError
 from simulator.profiling.extract import extract
 from simulator.profiling.extract.assemble import assemble
 from simulator.profiling.extract.capture import capture
-from simulator.profiling.extract.environment import require
+from simulator.profiling.extract.environment import quiet, require
 from simulator.profiling.extract.sources import Blueprint, blueprint
 from simulator.profiling.model import INPUT, ModelProfile, load_profile
 from simulator.profiling.partition import bytes_back, find_cut
@@ -483,3 +484,37 @@ def test_the_command_refuses_unknown_names(tmp_path):
 def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "simulator.profiling.extract", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_what_libraries_say_stays_theirs(tmp_path) -> None:
+    """Warnings and log messages at import, at building and at running a model: nothing on standard error."""
+    (tmp_path / "talkative.py").write_text(
+        "import logging, sys, warnings\n"
+        "from torch import nn\n"
+        "log = logging.getLogger('talkative')\n"
+        "log.addHandler(logging.StreamHandler(sys.stderr))\n"
+        "def say(when):\n"
+        "    warnings.warn(f'deprecated at {when}', FutureWarning)\n"
+        "    log.warning('defaults at %s', when)\n"
+        "say('import')\n"
+        "class Net(nn.Conv2d):\n"
+        "    def forward(self, x):\n"
+        "        say('run')\n"
+        "        return super().forward(x)\n"
+        "def net():\n"
+        "    say('build')\n"
+        "    return Net(3, 4, 3)\n"
+        "net.input_shape = (1, 3, 8, 8)\n"
+    )
+    command = [sys.executable, "-m", "simulator", "profile", "talkative:net", "-o", "net.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stderr == ""
+    assert (tmp_path / "net.json").is_file()
+
+
+def test_quiet_ends_with_the_extraction(caplog) -> None:
+    """Log messages of the caller are heard again."""
+    with quiet():
+        logging.getLogger("mine").warning("unheard")
+    logging.getLogger("mine").warning("heard")
+    assert [record.message for record in caplog.records] == ["heard"]

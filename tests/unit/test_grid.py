@@ -48,6 +48,40 @@ def test_a_list_is_read_as_yaml() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1,5 Mbit/s", ("1 Mbit/s", "5 Mbit/s")),
+        ("1 Mbit/s,5", ("1 Mbit/s", "5 Mbit/s")),
+        ("0, 2.5,1e3 ms", ("0 ms", "2.5 ms", "1e3 ms")),
+        ("1 kbit/s,5 Mbit/s", ("1 kbit/s", "5 Mbit/s")),
+        ("1,2", (1, 2)),
+        ("a,5 s", ("a", "5 s")),
+        ("1,5 apples", (1, "5 apples")),
+    ],
+)
+def test_a_list_shares_the_one_unit_in_it(text: str, values: tuple[Any, ...]) -> None:
+    """As the ends of a range do; what is no unit is no unit."""
+    assert listed(text) == values
+
+
+def test_a_number_among_several_units_is_refused() -> None:
+    """Nobody can know which one it has."""
+    with pytest.raises(ScenarioError, match='"1" has no unit among kbit/s, Mbit/s'):
+        listed("1,5 kbit/s,7 Mbit/s")
+
+
+def test_axes_of_nature_come_first_and_are_named_in_messages(loaded: LoadedScenario) -> None:
+    """`--for` turns slowest; a mistake in it is at `--for`."""
+    context = {"base": loaded.base}
+    found = read_grid(loaded, ["count=1,2"], context, ["link.uplink.rate=1,5 Mbit/s"])
+    assert [(axis.path, axis.is_environment) for axis in found.axes] == [("link.uplink.rate", True), ("count", False)]
+    with pytest.raises(ScenarioError, match=r"--for link\.uplnk=1"):
+        read_grid(loaded, ["count=1,2"], context, ["link.uplnk=1"])
+    with pytest.raises(ScenarioError, match="count is given twice"):
+        read_grid(loaded, ["count=1,2"], context, ["count=3"])
+
+
 def test_even_steps_are_the_decimals_one_would_write() -> None:
     """0.1 to 0.5 in five: no 0.30000000000000004."""
     assert spaced("0.1:0.5:5") == (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -151,12 +185,12 @@ def test_axes_from_python(loaded: LoadedScenario) -> None:
 
 def test_every_mistake_of_every_axis_is_told_at_once(loaded: LoadedScenario) -> None:
     """An unknown axis with the nearest name, and values that break the schema, each at its option."""
-    told = mistakes(loaded, "link.uplnk.rate=1 Mbit/s", "count=0,1,x", "workload.rate=1 /s,2")
+    told = mistakes(loaded, "link.uplnk.rate=1 Mbit/s", "count=0,1,x", "workload.rate=1,2")
     assert '--over link.uplnk.rate=1 Mbit/s: link.uplnk: unknown field "uplnk"' in told
     assert "did you mean uplink?" in told
     assert "--over count=0,1,x: count: 0 must be 1 or more" in told
     assert '--over count=0,1,x: count: "x" is not a whole number' in told
-    assert "--over workload.rate=1 /s,2: workload.rate: 2 has no unit" in told
+    assert "--over workload.rate=1,2: workload.rate: 2 has no unit" in told
 
 
 @pytest.mark.parametrize(

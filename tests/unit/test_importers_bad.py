@@ -30,7 +30,11 @@ def outcome(path: Path, format_: str = "auto") -> str:
         return str(error)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n\t\n", gzip.compress(b"")], ids=["nothing", "blanks", "gzip"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n \n\t\n", gzip.compress(b""), b"\xc2\x85 "],
+    ids=["nothing", "blanks", "gzip", "blanks of text"],
+)
 def test_empty_files(content: bytes, tmp_path: Path) -> None:
     """Empty is said as such."""
     path = tmp_path / "empty"
@@ -72,7 +76,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path, m
     assert "is larger than 1 MiB" in refusal(path)
     path = hand.written(tmp_path, "1 2\n" * 300_000, packed=True)
     assert path.stat().st_size < 10_000
-    assert "is larger than 1 MiB" in refusal(path)
+    assert "holds more than 1 MiB once unpacked" in refusal(path)
 
 
 def test_a_missing_file_and_an_unknown_format(tmp_path: Path) -> None:
@@ -156,3 +160,13 @@ def test_json_without_end_is_refused(tmp_path: Path) -> None:
     assert "is in no known format" in refusal(hand.written(tmp_path, '{"a":' * 100_000))
     deep = json.dumps({"start": {"version": 1}, "intervals": 0}).replace("0", "[" * 100_000)
     assert "is not JSON" in refusal(hand.written(tmp_path, deep))
+
+
+@pytest.mark.parametrize(
+    "content", ["a,b,c\n1\n2,3,4\n5,6,7,8\n", ",\n", "t;v\n,\n\n5;1\n61;2\n", "# only a remark\n", "Run 1\n,\n"]
+)
+@pytest.mark.parametrize("name", ["auto", *FORMATS])
+def test_ragged_and_empty_rows_are_read_or_refused(content: str, name: str, tmp_path: Path) -> None:
+    """Rows of any length, cells of nothing, nothing but remarks."""
+    path = hand.written(tmp_path, content)
+    assert str(path) in outcome(path, name)

@@ -113,11 +113,3 @@ def test_frames_out_of_order_are_sorted(tmp_path: Path) -> None:
     trace, frames = frames_of(tmp_path, "\n".join([lines[0], lines[2], lines[1]]))
     assert frames.counters.tolist() == [1, 2, 3]
     assert any("sorted by time" in str(finding) for finding in trace.findings)
-
-
-def test_nominal_rate_holds_until_the_next_frame(tmp_path: Path) -> None:
-    """Three frames 10 s apart are three rows of a rate series."""
-    _, frames = frames_of(tmp_path, hand.helium([1, 2, 3]))
-    series = frames.rates()
-    assert series.times_s.tolist() == [0.0, 10.0, 20.0]
-    assert series.duration_s == 30.0

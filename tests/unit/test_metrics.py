@@ -10,7 +10,7 @@ from requests_by_hand import generated, request, table_of
 
 from simulator.analysis.comparison import ALL_GROUPS, difference_rows
 from simulator.analysis.metrics import SUMMARY_COLUMNS, RunFacts, summarise
-from simulator.analysis.statistics import CORRELATED
+from simulator.analysis.statistics import CONSTANT, CORRELATED, SHARED_IDLE
 
 
 def test_columns_are_those_of_summary_csv() -> None:
@@ -126,7 +126,47 @@ def test_a_caution_is_said_once_with_its_policies() -> None:
     """Slowly drifting latencies of one policy are named, steady ones are not."""
     rows = [request("steady", k, float(k), 1.0) for k in range(400)]
     rows += [request("drifting", k, float(k), 1.0 + k / 400) for k in range(400)]
-    assert summarise(table_of(rows), {}).cautions == (f"drifting: {CORRELATED}",)
+    found = summarise(table_of(rows), {})
+    assert [row["latency_ci95_is_at_least"] for row in found.rows] == [False, True]
+    assert found.cautions == (
+        f"steady: no interval for mean latency and mean energy: {CONSTANT}",
+        f"drifting: {CORRELATED}",
+        f"drifting: no interval for mean energy: {CONSTANT}",
+    )
+
+
+def test_a_run_known_to_be_too_short_makes_every_interval_a_lower_bound() -> None:
+    """Its caution comes with the facts of a policy and is said once."""
+    table = generated({"local": 1.0, "edge": 0.5}, 400, replications=3)
+    found = summarise(table, {("edge", ""): RunFacts(short="too short")})
+    assert [row["latency_ci95_is_at_least"] for row in found.rows] == [False, True]
+    assert [row["energy_ci95_is_at_least"] for row in found.rows] == [False, True]
+    assert found.cautions == ("edge: too short",)
+    differences = difference_rows(table, short={("local", ""): "too short"})
+    assert all(row["caution"] == "too short" for row in differences)
+
+
+def test_idle_energy_of_one_replication_has_no_interval() -> None:
+    """It is shared equally, so batches see what requests cause and nothing else; replications see all of it."""
+    once = generated({"local": 1.0, "edge": 0.5}, 400)
+    found = summarise(once, {})
+    assert all(math.isnan(row["energy_ci95_j"]) and row["latency_ci95_s"] > 0 for row in found.rows)
+    assert found.cautions == (f"no interval for mean energy: {SHARED_IDLE}",)
+    (difference,) = [row for row in difference_rows(once) if row["metric"] == "energy_mean_j"]
+    assert math.isnan(difference["difference_ci95"])
+    assert (difference["separated"], difference["interval_from"]) == (False, "no interval")
+    again = generated({"local": 1.0, "edge": 0.5}, 400, replications=3)
+    assert all(row["energy_ci95_j"] > 0 for row in summarise(again, {}).rows)
+
+
+def test_requests_after_the_first_device_has_run_out_are_left_out() -> None:
+    """Per replication: a request at the very end of the window counts; observed time ends there too."""
+    rows = [request("local", k, float(k), 1.0 if k < 3 else 100.0) for k in range(5)]
+    rows += [request("local", k, float(k), 2.0, replication=1) for k in range(5)]
+    (row,) = summarise(table_of(rows), {}, warmup_s=1.0, until_s=(2.0, math.inf)).rows
+    assert row["requests"] == 2 + 4
+    assert row["latency_mean_s"] == pytest.approx((2 * 1.0 + 4 * 2.0) / 6)
+    assert row["throughput_rps"] == pytest.approx(6 / ((2.0 - 1.0) + (6.0 - 1.0)))
 
 
 def test_differences_are_taken_from_the_best_policy() -> None:
@@ -139,7 +179,7 @@ def test_differences_are_taken_from_the_best_policy() -> None:
     found = [row for row in difference_rows(table_of(rows)) if row["metric"] == "latency_mean_s"]
     assert [(row["best"], row["policy"]) for row in found] == [("a", "b"), ("a", "c")]
     assert [row["difference"] for row in found] == pytest.approx([1.0, 2.0])
-    assert [row["difference_ci95"] for row in found] == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert all(math.isnan(row["difference_ci95"]) for row in found)  # it is the same for every request
     assert all(row["separated"] and row["group"] == ALL_GROUPS for row in found)
 
 

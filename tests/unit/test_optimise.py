@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.optimise import optimise
+from simulator.analysis.optimise import by_environment, optimise
 from simulator.analysis.pareto import costs, front, merge_groups, read_objectives
 from simulator.analysis.search import Place, search
 from simulator.analysis.sweep import Options, Sweep
@@ -40,8 +40,8 @@ def world(tmp_path: Path) -> dict[str, Any]:
     )
 
 
-def grid(world: dict[str, Any], *over: str) -> Sweep:
-    return Sweep(load_scenario(world), over, Options(workers=1))
+def grid(world: dict[str, Any], *over: str, given: Sequence[str] = ()) -> Sweep:
+    return Sweep(load_scenario(world), over, Options(workers=1), given)
 
 
 def brute_force(values: np.ndarray) -> list[bool]:
@@ -98,6 +98,76 @@ def test_a_small_grid_is_judged_as_a_whole(world: dict[str, Any], tmp_path: Path
     assert len(found.alternatives) == 18
 
 
+def test_each_environment_has_the_front_that_it_has_alone(world: dict[str, Any], tmp_path: Path) -> None:
+    """Nobody chooses the rate of a link: three rates, three fronts, each that of an optimisation at this rate."""
+    rates = ["0.1 Mbit/s", "1 Mbit/s", "10 Mbit/s"]
+    over = "workload.rate=0.5 /s,2 /s"
+    found = optimise(grid(world, over, given=[f"link.uplink.rate={','.join(rates)}"]), ALL, tmp_path / "out")
+    assert [axis.path for axis in found.environments] == ["link.uplink.rate"]
+    assert [axis.path for axis in found.choices] == ["workload.rate"]
+    fronts = list(by_environment(map(dict, found.rows), found.environments).items())
+    assert [words for words, _ in fronts] == [f"Uplink rate {rate}" for rate in ("100 kbit/s", "1 Mbit/s", "10 Mbit/s")]
+    for number, (rate, (_, rows)) in enumerate(zip(rates, fronts, strict=True)):
+        fixed = {**world, "link": {**world["link"], "uplink": {"rate": rate}}}
+        alone = optimise(grid(fixed, over), ALL, tmp_path / f"alone{number}")
+        names = ["policy", "workload.rate", "latency_mean_s", "energy_mean_j", "accuracy"]
+        assert [[row[name] for name in names] for row in rows] == [[row[name] for name in names] for row in alone.rows]
+    drawn = found.figure()
+    assert len(drawn.axes) == 3 * len(rates)
+    assert [axes.get_title(loc="left") for axes in drawn.axes[::3]] == [words for words, _ in fronts]
+
+
+def test_policies_alone_are_choices_enough(world: dict[str, Any], tmp_path: Path) -> None:
+    """`--for` without `--over`."""
+    found = optimise(grid(world, given=["link.uplink.rate=0.1,10 Mbit/s"]), ("latency", "energy"), tmp_path / "out")
+    assert {row["link.uplink.rate"] for row in found.rows} == {1e5, 1e7}
+    assert found.choices == ()
+
+
+def test_values_that_make_no_difference_share_a_row(world: dict[str, Any], tmp_path: Path) -> None:
+    """The device computes at every uplink rate alike: one row that says so, and the hint that the rate is given."""
+    file, out = tmp_path / "world.yaml", tmp_path / "out"
+    file.write_text(json.dumps({**world, "policies": [{"kind": "local"}]}))
+    over = ["--over", "link.uplink.rate=1:8 Mbit/s:4:log", "--objectives", "latency,energy", "--workers", "1"]
+    done = CliRunner().invoke(cli, ["optimise", str(file), *over, "-o", str(out)])
+    assert done.exit_code == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.strip().startswith("local")]
+    assert [row[1] for row in rows] == ["any"]
+    assert "4 of 4 alternatives are on the front" in done.stdout
+    assert "--for instead" in done.stdout
+    given = [word.replace("--over", "--for") for word in over]
+    done = CliRunner().invoke(cli, ["optimise", str(file), *given, "-o", str(tmp_path / "given")])
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.count("Uplink rate") == 4
+    assert "Caution" not in done.stdout
+
+
+def test_a_search_gives_every_environment_the_same_budget(world: dict[str, Any], tmp_path: Path) -> None:
+    """And more environments than points are refused, before anything runs."""
+    axes = ("workload.rate=0.001:0.01 /s:40", "link.propagation=0:1 ms:30")
+    sweep = grid(world, *axes, given=["link.uplink.rate=0.1,10 Mbit/s"])
+    found = optimise(sweep, ("latency", "energy"), tmp_path / "out", budget=80)
+    rates = [row["link.uplink.rate"] for row in found.alternatives if row["policy"] == "local"]
+    assert (rates.count(1e5), rates.count(1e7)) == (40, 40)
+    with pytest.raises(SweepError, match="2 environments, and a budget of 1 points"):
+        optimise(sweep, ("latency", "energy"), tmp_path / "none", budget=1)
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_bars_of_the_figure_are_the_intervals(world: dict[str, Any], tmp_path: Path) -> None:
+    """Of the alternatives on the front, in both directions."""
+    repeated = {**world, "statistics": {"replications": 3}}
+    found = optimise(grid(repeated, "workload.rate=0.5 /s,4 /s"), ("latency", "energy"), tmp_path / "out")
+    (axes,) = found.figure().axes
+    widths: list[float] = []
+    for container in axes.containers:
+        horizontal, _ = container.lines[2]
+        widths += [float(np.ptp(path.vertices[:, 0])) / 2 for path in horizontal.get_paths()]
+    factor = {"Mean latency (ms)": 1e3, "Mean latency (s)": 1.0}[axes.get_xlabel()]
+    expected = [row["latency_ci95_s"] * factor for row in found.rows]
+    assert sorted(widths) == pytest.approx(sorted(expected))
+
+
 def test_what_is_written(world: dict[str, Any], tmp_path: Path) -> None:
     """The front as CSV and Parquet, a figure with axis labels and units, and the alternatives that it shows."""
     out = tmp_path / "out"
@@ -120,7 +190,7 @@ def test_a_search_goes_on_where_it_was(world: dict[str, Any], tmp_path: Path) ->
     again = optimise(grid(world, *axes), ("latency", "energy"), tmp_path / "out", budget=80)
     assert not first.exhaustive
     assert (first.sweep.computed, again.sweep.computed) == (80, 0)
-    assert first.rows == again.rows
+    assert list(map(str, first.rows)) == list(map(str, again.rows))
 
 
 def test_a_search_finds_the_best_of_a_scenario(world: dict[str, Any], tmp_path: Path) -> None:
@@ -220,6 +290,10 @@ def test_the_command(world: dict[str, Any], tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "of 12 alternatives are on the front, from all 4 points" in done.stdout
     assert (out / "front.csv").exists()
+    told = CliRunner().invoke(cli, ["plot", str(out)])
+    assert told.exit_code == 2
+    assert f"offload-sim plot {out / 'points'}" in told.stderr
+    assert CliRunner().invoke(cli, ["plot", str(out / "points")]).exit_code == 0
     refused = CliRunner().invoke(cli, [*arguments, "--objectives", "latency,costs"])
     assert refused.exit_code == 2
     assert '"costs" is not an objective' in refused.stderr

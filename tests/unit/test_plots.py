@@ -22,6 +22,7 @@ from requests_by_hand import generated, radio_timeline, rate_curves, request, ta
 from simulator.analysis import plots_style as style
 from simulator.analysis.csvtext import from_csv
 from simulator.analysis.plots import NAMES, available, draw_all, figure, figure_data, figure_files
+from simulator.analysis.plots_canvas import Look
 from simulator.analysis.result import Result, build_result
 from simulator.errors import ResultError
 
@@ -131,17 +132,33 @@ def test_the_axis_is_logarithmic_beyond_one_decade(slow: float, scale: str) -> N
     assert drawn.axes[0].get_xscale() == scale
 
 
+@pytest.mark.parametrize(("low", "high", "room"), [(1.1, 33, 30), (40, 12_000, 30), (0.9, 320, 300), (11, 89, 300)])
+def test_a_logarithmic_axis_has_at_least_two_numbers(low: float, high: float, room: float) -> None:
+    """Otherwise nobody could read values off it."""
+    with style.drawing():
+        drawn = style.new_figure(3.5, 2.0)
+        axes = drawn.subplots()
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+        style.plain_log_axis(axes.xaxis, room)
+        drawn.draw_without_rendering()
+        shown = [
+            tick for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_text()
+        ]
+        assert len(shown) >= 2
+
+
 @pytest.mark.parametrize(
-    ("name", "column", "mean"),
-    [("latency_parts", "latency_s", "latency_mean_s"), ("energy_parts", "energy_j", "energy_mean_j")],
+    ("name", "mean", "interval"),
+    [("latency_parts", "latency_mean_s", "latency_ci95_s"), ("energy_parts", "energy_mean_j", "energy_ci95_j")],
 )
-def test_stacked_parts_add_up_to_the_mean(result: Result, name: str, column: str, mean: str) -> None:
+def test_stacked_parts_add_up_to_the_mean(result: Result, name: str, mean: str, interval: str) -> None:
     """In the CSV and in the drawing: the ends of the bars are the means of the summary, segments do not overlap."""
     rows = figure_data(result, name)[name].rows
     means = {row["policy"]: row[mean] for row in result.summary_rows}
     (axes,) = figure(result, name).axes
     factor = unit_factor(axes.get_xlabel())
-    parts = [key for key in rows[0] if key not in ("policy", "group")]
+    parts = [key for key in rows[0] if key not in ("policy", "group", interval)]
     assert [label.get_text() for label in axes.get_yticklabels()] == list(FOUR)
     for number, row in enumerate(rows):
         assert sum(row[part] for part in parts) == pytest.approx(means[row["policy"]], rel=1e-9)
@@ -150,6 +167,31 @@ def test_stacked_parts_add_up_to_the_mean(result: Result, name: str, column: str
         ends = [0.0, *np.cumsum([row[part] for part in parts])]
         assert [box.get_x() * factor for box in segments] == pytest.approx(ends[:-1])
         assert [box.get_width() * factor for box in segments] == pytest.approx([row[part] for part in parts])
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "interval"),
+    [("latency_parts", "latency_mean_s", "latency_ci95_s"), ("energy_parts", "energy_mean_j", "energy_ci95_j")],
+)
+def test_bars_carry_the_intervals_of_the_summary(result: Result, name: str, mean: str, interval: str) -> None:
+    """Each from mean - half-width to mean + half-width; where there is no interval, neither bar nor number."""
+    summary = list(result.summary_rows)
+    summary[1] = {**summary[1], interval: math.nan}
+    partly = replace(result, summary_rows=tuple(summary))
+    assert math.isnan(figure_data(partly, name)[name].rows[1][interval])
+    drawn = figure(partly, name)
+    (axes,) = drawn.axes
+    factor = unit_factor(axes.get_xlabel())
+    bars = [box for lines in axes.collections for box in lines.get_paths()]
+    ends = [tuple(path.vertices[:, 0] * factor) for path in bars]
+    expected = [(row[mean] - row[interval], row[mean] + row[interval]) for row in summary if row[interval] > 0]
+    assert len(expected) == 3
+    assert np.array(ends).reshape(-1, 2) == pytest.approx(np.array(expected).reshape(-1, 2))
+    assert "95 % interval" in [text.get_text() for text in drawn.legends[0].get_texts()]
+    none = replace(result, summary_rows=tuple({**row, interval: math.nan} for row in result.summary_rows))
+    bare = figure(none, name)
+    assert not bare.axes[0].collections
+    assert "95 % interval" not in [text.get_text() for text in bare.legends[0].get_texts()]
 
 
 def test_parts_that_never_occur_are_not_in_the_legend() -> None:
@@ -188,7 +230,9 @@ def test_the_rate_sweep_draws_the_curves_and_marks_the_crossovers(result: Result
         marks = [line for line in axes.lines if len(line.get_xdata()) == 1]
         found = [(mark.get_xdata()[0] * x_factor, mark.get_ydata()[0] * y_factor) for mark in marks]
         assert np.array(found) == pytest.approx(np.array(expected[column]), rel=2e-3)
-        assert [text.get_text() for text in axes.texts] == [f"{rate / x_factor:g}" for rate, _ in expected[column]]
+        _, unit = axes.get_xlabel().rstrip(")").split("(")
+        told = [f"{rate / x_factor:g} {unit}" for rate, _ in expected[column]]
+        assert [text.get_text() for text in axes.texts] == told
 
 
 def test_labels_of_close_crossovers_do_not_overlap() -> None:
@@ -221,8 +265,10 @@ def test_every_group_of_a_fleet_has_its_own_rate_sweep() -> None:
             factor = unit_factor(axes.get_xlabel())
             marks = [line.get_xdata()[0] * factor for line in axes.lines if len(line.get_xdata()) == 1]
             assert marks == pytest.approx([rate * 10**number for rate in rates])
-            assert [float(text.get_text()) for text in axes.texts] == pytest.approx([x / factor for x in marks])
-            assert not [text for text in axes.texts if "e" in text.get_text()]
+            told = [text.get_text().split(" ") for text in axes.texts]
+            assert [float(number) for number, _ in told] == pytest.approx([x / factor for x in marks])
+            assert all(axes.get_xlabel() == f"Uplink rate ({unit})" for _, unit in told)
+            assert not [number for number, _ in told if "e" in number]
     assert list(texts_outside(drawn)) == []
 
 
@@ -236,6 +282,73 @@ def test_no_text_is_cut_by_the_edge(name: str, means: dict[str, float], groups: 
     assert list(texts_outside(drawn)) == []
     assert sum(axes.get_position().height for axes in drawn.axes) > 0.35
     assert drawn.get_figwidth() <= style.PAGE_IN
+
+
+def test_a_figure_goes_into_axes_of_the_user(result: Result) -> None:
+    """The same curves as on a page of its own; the figure, its size and its title stay the user's."""
+    page = Figure(figsize=(9, 4))
+    left, right = page.subplots(1, 2)
+    left.set_title("mine")
+    assert result.plot.latency_cdf(ax=left) is page
+    assert tuple(page.get_size_inches()) == (9, 4)
+    assert left.get_title() == "mine"
+    assert not right.lines
+    (own,) = figure(result, "latency_cdf").axes
+    assert left.get_xlabel() == own.get_xlabel()
+    for mine, other in zip(left.lines, own.lines, strict=True):
+        assert np.array_equal(mine.get_xydata(), other.get_xydata())
+    assert left.get_legend() is not None
+    result.plot.rate_sweep(ax=page.subplots(1, 2))
+    with pytest.raises(ResultError, match="has 2 panels, not the 1 axes given"):
+        result.plot.rate_sweep(ax=right)
+    with pytest.raises(ResultError, match="axes and a size exclude each other"):
+        result.plot.latency_cdf(ax=right, size=(3, 2))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_size_and_font_are_as_asked(result: Result, name: str) -> None:
+    """All texts in that font, none smaller than in proportion, nothing cut, the file in that size."""
+    drawn = getattr(result.plot, name)(size=(6.0, 5.0), font="serif", font_size=10)
+    assert tuple(drawn.get_size_inches()) == (6.0, 5.0)
+    axes = next(axes for axes in drawn.axes if axes.get_visible())
+    texts = [axes.xaxis.label, axes.title, *axes.texts, *drawn.legends[0].get_texts(), *axes.get_xticklabels()]
+    assert {tuple(text.get_fontfamily()) for text in texts} == {("serif",)}
+    assert axes.xaxis.label.get_fontsize() == 10
+    assert min(text.get_fontsize() for text in texts) == pytest.approx(10 * 6 / 8, abs=1.3)
+    assert list(texts_outside(drawn)) == []
+
+
+@pytest.mark.parametrize(
+    ("look", "words"),
+    [
+        ({"size": (0.0, 2.0)}, "is not the size of a figure"),
+        ({"size": (math.nan, 2.0)}, "is not the size of a figure"),
+        ({"font_size": -3}, "is not the size of a font"),
+        ({"font": "Deja Vu Sans"}, "did you mean DejaVu Sans"),
+    ],
+)
+def test_a_look_that_cannot_be_had_is_refused(result: Result, look: dict[str, object], words: str) -> None:
+    """Before anything is drawn."""
+    with pytest.raises(ResultError, match=words):
+        result.plot.latency_cdf(**look)
+
+
+def test_a_size_without_room_is_refused(result: Result, tmp_path: Path) -> None:
+    """Rather than a figure with nothing in it."""
+    with pytest.raises(ResultError, match=r"0\.6 x 0\.6 inches are too small"):
+        draw_all(result, tmp_path / "figures", look=Look(size=(0.6, 0.6)))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_no_formulas(name: str) -> None:
+    """Dollar signs and backslashes are drawn as they stand, on a page of its own and in axes of the user."""
+    odd = result_of(generated({"costs $5": 1.0, "$\\frac{$": 0.5, "$": 0.3}, 60, deadline_s=0.3))
+    drawn = figure(odd, name)
+    drawn.draw_without_rendering()
+    page = Figure()
+    figure(odd, name, ax=page.subplots(len(drawn.axes), 1))
+    page.draw_without_rendering()
 
 
 def test_shortened_names_stay_distinct_and_short() -> None:
@@ -284,7 +397,8 @@ def test_every_policy_has_its_own_line_style_and_marker() -> None:
 def test_hatches_tell_waiting_from_service(result: Result) -> None:
     """In the stacked latencies waiting is hatched and computing or sending is not."""
     legend = figure(result, "latency_parts").legends[0]
-    hatched = {text.get_text(): bool(p.get_hatch()) for text, p in zip(legend.texts, legend.get_patches(), strict=True)}
+    patches = legend.get_patches()
+    hatched = {t.get_text(): bool(p.get_hatch()) for t, p in zip(legend.texts[: len(patches)], patches, strict=True)}
     assert {name for name, has in hatched.items() if has} == {
         "device, waiting",
         "uplink, waiting",

@@ -51,3 +51,15 @@ def test_third_parties_add_kinds_but_do_not_replace_built_in_ones(monkeypatch: p
         assert registry.load("links", "constant").__name__ == "ConstantLink"
     finally:
         registry._targets.cache_clear()
+
+
+def test_a_third_party_that_raises_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its package is to be mended, not this program."""
+    broken = [EntryPoint("mine", "no_such_package:Link", "offload_sim.links")]
+    monkeypatch.setattr(registry, "entry_points", lambda group: broken if group == "offload_sim.links" else [])
+    registry._targets.cache_clear()
+    try:
+        with pytest.raises(NotFoundError, match="ModuleNotFoundError: No module named 'no_such_package'"):
+            registry.load("links", "mine")
+    finally:
+        registry._targets.cache_clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -74,17 +75,50 @@ def test_the_best_of_each_column_is_marked_without_colour() -> None:
 def test_equal_values_are_not_marked() -> None:
     """Where all policies share a value there is no best."""
     text = printed(policies({"local": 0.3, "edge": 0.2}, {"local": 1.0, "edge": 1.0}))
-    assert "1.000 ± 0 " in line_of(text, " edge ")
-    assert "1.000 ± 0*" not in text
+    assert " 1.000 " in line_of(text, " edge ")
+    assert "1.000*" not in text
 
 
 def test_the_winner_is_named_with_the_interval_of_the_difference() -> None:
-    """Latencies 300 and 200 ms that vary by nothing: 100 ms, a third, half-width zero."""
-    (sentence,) = sentences(policies({"local": 0.3, "edge": 0.2}, {"local": 2.0, "edge": 1.0}))
+    """Differences of 107 and 93 ms in turn average 100 ms, half-width 2.093 * 7.18 / sqrt(20) = 3.36 ms."""
+    (sentence,) = sentences(policies({"local": 0.293, "edge": 0.2}, {"local": 2.0, "edge": 1.0}, step_s=0.014))
     assert sentence == (
         "edge wins on mean latency: 200 ms, 100 ms (33 %) below local, the next best "
-        "(95 % interval of the difference: ± 0 s, from 20 batch means)."
+        "(95 % interval of the difference: ± 3.36 ms, from 20 batch means)."
     )
+
+
+def test_a_difference_that_is_the_same_for_every_request_names_a_winner_without_an_interval() -> None:
+    """Latencies 300 and 200 ms that vary by nothing: there is no interval, and no width of zero."""
+    result = policies({"local": 0.3, "edge": 0.2}, {"local": 2.0, "edge": 1.0})
+    assert sentences(result) == [
+        "edge wins on mean latency: 200 ms, 100 ms (33 %) below local, the next best, in every single request."
+    ]
+    assert "±" not in line_of(printed(result), " edge ")
+    assert "no interval for mean latency and mean energy" in " ".join(printed(result).split())
+
+
+def test_lower_bounds_are_marked_and_explained() -> None:
+    """Before the half-width, in the legend, and in the sentence about the difference."""
+    result = result_of(generated({"local": 1.0, "edge": 0.5}, 400, replications=5), edge=RunFacts(short="too short"))
+    text = printed(result)
+    assert "± ≥" in line_of(text, " edge ")
+    assert "≥" not in line_of(text, " local ")
+    assert "± ≥ at least that wide: see the caution" in " ".join(text.split())
+    assert "Caution: edge: too short" in text
+    assert "interval of the difference: ± ≥ " in sentences(result)[0]
+    assert "≥" not in printed(result_of(generated({"local": 1.0}, 400, replications=5)))
+
+
+def test_the_report_says_how_many_requests_the_cool_down_took() -> None:
+    """Counted once, not for each policy, over all replications."""
+    table = generated({"local": 1.0, "edge": 0.5}, 400, replications=2)
+    ends = {"until_s": (38.0, math.inf)}  # arrivals at 0, 0.1, ..., 39.9 s
+    result = build_result("r", {}, table, {}, manifest={}, curves={}, warmup_s=1.0, batches=20, **ends)
+    assert result.manifest["left_out"] == {"warmup": 20, "cool_down": 19}
+    assert result.window.until_s == (38.0, math.inf)
+    text = " ".join(printed(result).split())
+    assert "19 requests that arrive after the first device has issued its last are left out of all means" in text
 
 
 def test_a_difference_within_its_interval_names_no_winner() -> None:
@@ -160,7 +194,7 @@ def test_each_group_has_its_table() -> None:
 )
 def test_the_report_fits_into_80_columns(names: Sequence[str], tmp_path: Path) -> None:
     """No line is longer, no number is cut, however long the names."""
-    table = generated({name: 1.0 + k for k, name in enumerate(names)}, 400, deadline_s=1.5)
+    table = generated({name: 1.0 + k for k, name in enumerate(names)}, 400, deadline_s=1.5, replications=3)
     result = write_result(result_of(table), tmp_path, figures=("svg",))
     text = printed(result)
     assert max(map(len, text.splitlines())) <= 80
@@ -185,9 +219,7 @@ def test_written_files_are_listed(tmp_path: Path) -> None:
         (182.3456, 12.34, "182 ± 12"),
         (1234567.0, 1234.0, "1234567 ± 1234"),
         (0.012342, 0.00012, "0.01234 ± 0.00012"),
-        (5.0, 0.0, "5.000 ± 0"),
-        (5.0, 1e-9, "5.0000 ± 0"),
-        (0.0, 0.0, "0 ± 0"),
+        (5.0, 1e-9, "5.0000 ± <0.0001"),
         (0.0123456, float("nan"), "0.01235"),
         (float("nan"), float("nan"), "-"),
     ],

@@ -19,6 +19,8 @@ from simulator.links.importers.source import Source
 _LINE = re.compile(r"[0-9]{1,15}")
 _PACKET_BITS = 12_000.0
 _MS = 1e-3
+#: a first packet so late, after so many lengths of the rest, is a stamp of a clock
+_LATE_MS, _LATE_SPANS = 60_000.0, 10.0
 _SUFFIXES: dict[str, Direction] = {".up": "uplink", ".down": "downlink"}
 
 
@@ -35,6 +37,12 @@ def _read(source: Source) -> ImportedTrace:
     times_ms = numbers([line for _, line in source.lines], lines, source)
     advancing(times_ms * _MS, lines, source)
     period_ms = float(times_ms[-1])
+    if times_ms[0] > max(_LATE_MS, _LATE_SPANS * (period_ms - times_ms[0])):
+        source.fail(
+            f"the first packet goes at {times_ms[0]:.15g} ms, all others within {period_ms - times_ms[0]:g} ms of it",
+            "times count in ms from the start of the trace; stamps of a clock, or rates, are no Mahimahi trace",
+            lines[0],
+        )
     if period_ms == 0:
         source.fail("every packet is at time 0", "the last time is the length of the trace, above 0", lines[-1])
     window_ms = min(source.window_s / _MS, period_ms)

@@ -148,14 +148,6 @@ class Frames:
             stretches.append(arrived)
         return stretches
 
-    def rates(self) -> RateSeries:
-        """Nominal bit rate over time; each frame's rate holds until the next, frames of one instant count once."""
-        keep = np.concatenate(([True], np.diff(self.times_s) > 0))
-        times = self.times_s[keep]
-        widths = np.diff(times)
-        last = float(np.median(widths)) if widths.size else 1.0
-        return RateSeries(times, np.append(times[1:], times[-1] + last), self.nominal_bps[keep])
-
 
 @dataclass(frozen=True, eq=False)
 class ImportedTrace:

@@ -54,7 +54,7 @@ def _holds_pings(source: Source) -> bool:
         except ValueError:
             return False
         digits = np.array([float(f"{value:.{_PING_DIGITS}g}") for value in values])
-        return bool(np.all(values > 0) and np.mean(digits == values) >= _MOST_PING_LIKE)
+        return bool(values.size and np.all(values > 0) and np.mean(digits == values) >= _MOST_PING_LIKE)
     return False
 
 
@@ -72,6 +72,8 @@ def _runs(source: Source) -> list[tuple[int, list[tuple[int, Floats]]]]:
             source.fail(f'"{text[:60]}" stands before the first run', "a run starts with a line: Run 1", number)
         else:
             cells = [cell for cell in text.split(",") if cell.strip()]
+            if not cells:
+                source.fail(f'"{text[:60]}" holds no numbers', "a line of a run is numbers with commas between", number)
             runs[-1][1].append((number, numbers(cells, [number] * len(cells), source)))
     kept = [run for run in runs if run[1]]
     if not kept:

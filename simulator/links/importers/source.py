@@ -14,10 +14,16 @@ from typing import NoReturn
 
 from simulator.errors import Problem, TraceError
 
-#: largest text that is read, unpacked
-MAX_BYTES = 128 * 1024**2
+#: largest text that is read, unpacked, and most lines of it: rows take some 500 bytes of memory each
+MAX_BYTES = 64 * 1024**2
+MAX_LINES = 2_000_000
+#: most separators of cells: a cell takes some 50 bytes
+MAX_CELLS = 10_000_000
+_SEPARATORS = b",;\t|"
 #: lines that recognition looks at
 _HEAD_LINES = 40
+#: and no more of a file than this, which the lines of every format leave room for
+_HEAD_CHARACTERS = 4 * 1024**2
 _GZIP = b"\x1f\x8b"
 _KNOWN_BINARY = {b"PK\x03\x04": "a zip archive", b"%PDF": "a PDF", b"\x89PNG": "a picture", b"PAR1": "a Parquet file"}
 
@@ -33,11 +39,15 @@ class Source:
         All of it, unpacked.
     window_s : float
         Width of the bins in which formats that log packets or reads become rates.
+    time_s, rate_bps : float or None
+        Units of time and rate, where the user gives them to a format that has to guess.
     """
 
     path: Path
     text: str
     window_s: float = 1.0
+    time_s: float | None = None
+    rate_bps: float | None = None
 
     @property
     def file(self) -> str:
@@ -52,7 +62,8 @@ class Source:
     @cached_property
     def head(self) -> list[str]:
         """The first lines that are not blank, without the white space around them."""
-        return list(islice((line.strip() for line in io.StringIO(self.text) if line.strip()), _HEAD_LINES))
+        beginning = io.StringIO(self.text.lstrip()[:_HEAD_CHARACTERS])
+        return list(islice((line.strip() for line in beginning if line.strip()), _HEAD_LINES))
 
     @cached_property
     def header(self) -> list[str]:
@@ -85,11 +96,36 @@ def read_source(path: Path, window_s: float = 1.0) -> Source:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise TraceError(Problem(f"cannot be read: {error.strerror}", file=file)) from error
-    if content.startswith(_GZIP):
+    packed = content.startswith(_GZIP)
+    if packed:
         content = _unpacked(content, file)
     if len(content) > MAX_BYTES:
+        what = "holds more than" if packed else "is larger than"
         raise TraceError(
-            Problem(f"is larger than {MAX_BYTES // 1024**2} MiB", "split the measurement into pieces", file=file)
+            Problem(
+                f"{what} {MAX_BYTES // 1024**2} MiB{' once unpacked' if packed else ''}",
+                "split the measurement into pieces",
+                file=file,
+            )
+        )
+    # a line may end in either character
+    count = max(content.count(b"\n"), content.count(b"\r"))
+    if count > MAX_LINES:
+        raise TraceError(
+            Problem(
+                f"has {count} lines, about {count * 500 / 1e9:.1f} GB once read",
+                f"at most {MAX_LINES} lines: split the measurement into pieces",
+                file=file,
+            )
+        )
+    cells = sum(content.count(bytes([separator])) for separator in _SEPARATORS)
+    if cells > MAX_CELLS:
+        raise TraceError(
+            Problem(
+                f"has {cells} cells, about {cells * 50 / 1e9:.1f} GB once read",
+                f"at most {MAX_CELLS} cells: split the measurement into pieces",
+                file=file,
+            )
         )
     if not content.strip():
         raise TraceError(Problem("is empty", "a trace has at least one measured row", file=file))
@@ -108,6 +144,9 @@ def read_source(path: Path, window_s: float = 1.0) -> Source:
         raise TraceError(
             Problem(message, "traces are read from text files, plain or gzip", file=file, line=line, column=1)
         )
+    if not text.strip():
+        # white space that only text knows, like U+0085
+        raise TraceError(Problem("is empty", "a trace has at least one measured row", file=file))
     return Source(path, text, window_s)
 
 

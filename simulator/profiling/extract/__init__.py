@@ -33,10 +33,11 @@ def extract(source: str, input_shape: Sequence[int] | None = None) -> ModelProfi
     ExtractionError
         If torch is missing, the model is not known, the input does not fit, or the graph cannot be captured.
     """
-    from simulator.profiling.extract.environment import prepare
+    from simulator.profiling.extract.environment import prepare, quiet
 
-    prepare()
-    from simulator.profiling.extract.assemble import assemble
-    from simulator.profiling.extract.sources import blueprint
+    with quiet():
+        prepare()
+        from simulator.profiling.extract.assemble import assemble
+        from simulator.profiling.extract.sources import blueprint
 
-    return assemble(blueprint(source, input_shape))
+        return assemble(blueprint(source, input_shape))

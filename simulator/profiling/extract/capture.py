@@ -7,7 +7,6 @@ still single operators. Writes through views (``y[:, :2] = ...``) are turned int
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.extract.eager import eager_macs
+from simulator.profiling.extract.environment import quiet
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
-from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint
+from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, raised
 from simulator.profiling.extract.state import written_by
 
 
@@ -52,8 +52,7 @@ def capture(plan: Blueprint) -> Captured:
     ExtractionError
         If the module cannot be built or its graph depends on the values of the input.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what libraries say about their own deprecations is not the user's business
+    with quiet():
         module = _build(plan)
         mode = FakeTensorMode(allow_non_fake_inputs=True)
         with mode:
@@ -63,15 +62,15 @@ def capture(plan: Blueprint) -> Captured:
         try:
             with torch.no_grad():
                 program = torch.export.export(module, args, kwargs, strict=False)
+            seen = eager_macs(module, args, kwargs, mode)
         except MODEL_ERRORS as error:
             shape = ",".join(str(extent) for extent in plan.input_shape)
-            message = f"{plan.source} cannot be captured with input {shape}: {first_line(error)}"
             hint = "give the input that it expects with --input; control flow must not depend on values"
-            raise ExtractionError(Problem(message, hint)) from error
+            what = f"{plan.source} cannot be captured with input {shape}"
+            raise ExtractionError(raised(what, error, hint)) from error
         if writes_through_view(program.graph, program.graph_signature.user_inputs):
             _drop_idle_dropouts(program)
             program = program.run_decompositions({})
-        seen = eager_macs(module, args, kwargs, mode)
     return Captured(module, program, seen)
 
 
@@ -82,12 +81,6 @@ def _drop_idle_dropouts(program: ExportedProgram) -> None:
             node.replace_all_uses_with(node.all_input_nodes[0])
             program.graph.erase_node(node)
     program.graph_module.recompile()
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its type if it has none."""
-    text = str(error).strip().partition("\n")[0]
-    return text or type(error).__name__
 
 
 def writes_through_view(graph: torch.fx.Graph, inputs: Collection[str]) -> bool:
@@ -123,7 +116,7 @@ def _build(plan: Blueprint) -> torch.nn.Module:
         with _untouched_parameters():
             module = plan.build()
     except MODEL_ERRORS as error:
-        raise ExtractionError(Problem(f"{plan.source} cannot be built: {first_line(error)}")) from error
+        raise ExtractionError(raised(f"{plan.source} cannot be built", error)) from error
     if not isinstance(module, torch.nn.Module):
         message = f"{plan.source} gives {type(module).__name__}, not a torch.nn.Module"
         raise ExtractionError(Problem(message, "name a class or a function that returns a module"))

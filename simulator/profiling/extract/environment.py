@@ -1,4 +1,4 @@
-"""The libraries that extraction needs: present, offline, and torchvision importable.
+"""The libraries that extraction needs: present, offline, silent, and torchvision importable.
 
 Some builds of torchvision carry compiled operators that do not match the installed torch. Importing torchvision then
 stops at the first operator it wants to describe; declaring those operators (without an implementation) is enough,
@@ -8,7 +8,11 @@ because extraction never runs them.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,6 +50,19 @@ def prepare() -> Any:
     for schema in _DECLARED:
         library.define(schema)
     return library
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Libraries keep to themselves what they say about their own deprecations and defaults; errors are raised."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def require(package: str) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,18 +20,8 @@ from simulator.errors import ExtractionError, Problem, did_you_mean
 from simulator.profiling.extract.environment import require
 from simulator.profiling.graph import ELEMENT_BYTES
 
-#: what a model's own code may raise when it is built or run on the wrong input
-MODEL_ERRORS = (
-    RuntimeError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    LookupError,
-    AssertionError,
-    ImportError,
-    OSError,
-    ArithmeticError,
-)
+#: what a model's own code may raise when it is imported, built or run: anything, and it may try to end the process
+MODEL_ERRORS = (Exception, SystemExit)
 
 #: arguments that builders need so that they build what runs at inference, and build it quietly
 _TORCHVISION_ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -42,6 +34,8 @@ _TORCHVISION_ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 #: tokens of a text input, and side of an image, where neither the user nor the architecture says
 DEFAULT_TOKENS = 128
 DEFAULT_PIXELS = 224
+#: characters of a value in a message
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -101,6 +95,33 @@ def _known_shape(source: str, *shapes: tuple[int, ...] | None) -> tuple[int, ...
         if shape is not None:
             return shape
     raise ExtractionError(Problem(f'the input shape of "{source}" is not known', "give it: --input 1,3,224,224"))
+
+
+def _is_shape(declared: Any) -> bool:
+    """Whether an attribute of somebody's own code is a sequence of extents."""
+    if not isinstance(declared, tuple | list) or not declared:
+        return False
+    return all(isinstance(extent, int) and not isinstance(extent, bool) and extent > 0 for extent in declared)
+
+
+def raised(what: str, error: BaseException, hint: str = "") -> Problem:
+    """The problem that somebody's own code is: the first line of what it raised, and the place in its file."""
+    text = str(error).strip().partition("\n")[0]
+    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    problem = Problem(f"{what}: {named}", hint)
+    if isinstance(error, SyntaxError) and error.filename:
+        return problem.located(error.filename, error.lineno or 0, max(1, error.offset or 1))
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    return problem.located(own[-1].filename, own[-1].lineno or 0, (own[-1].colno or 0) + 1) if own else problem
+
+
+def _is_own(filename: str) -> bool:
+    """Whether code is neither of this program nor of Python or an installed package."""
+    path = Path(filename)
+    if not path.is_file() or "site-packages" in path.parts or "dist-packages" in path.parts:
+        return False
+    foreign = (Path(__file__).parents[2], Path(sysconfig.get_path("stdlib")))
+    return not any(path.is_relative_to(folder) for folder in foreign)
 
 
 def _unknown(source: str, name: str, library: str, known: Sequence[str]) -> ExtractionError:
@@ -207,20 +228,23 @@ def _from_factory(source: str, name: str, shape: tuple[int, ...] | None) -> Blue
     sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
+        factory = getattr(module, name, None)
     except MODEL_ERRORS as error:
         hint = "the module is looked up in the working directory and among the installed packages"
-        raise ExtractionError(Problem(f'"{module_name}" cannot be imported: {error}', hint)) from error
+        raise ExtractionError(raised(f'"{module_name}" cannot be imported', error, hint)) from error
     finally:
         sys.path.remove(here)
-    factory = getattr(module, name, None)
     if not callable(factory):
         callables = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise ExtractionError(Problem(f'"{module_name}" has nothing callable "{name}"', did_you_mean(name, callables)))
     declared = getattr(factory, "input_shape", None)
     dtype = getattr(factory, "input_dtype", "float32")
-    if dtype not in ELEMENT_BYTES:
-        hint = did_you_mean(str(dtype), list(ELEMENT_BYTES))
-        raise ExtractionError(Problem(f'input_dtype "{dtype}" of {source} is not an element type', hint))
+    if not isinstance(dtype, str) or dtype not in ELEMENT_BYTES:
+        hint = did_you_mean(str(dtype)[:_SHOWN], list(ELEMENT_BYTES))
+        raise ExtractionError(Problem(f'input_dtype "{str(dtype)[:_SHOWN]}" of {source} is not an element type', hint))
+    if declared is not None and not _is_shape(declared):
+        hint = "for example input_shape = (1, 3, 224, 224)"
+        raise ExtractionError(Problem(f'input_shape "{str(declared)[:_SHOWN]}" of {source} is not a shape', hint))
     usual = None if declared is None else tuple(declared)
     return Blueprint(name, source, factory, _known_shape(source, shape, usual), input_dtype=dtype)
 
