@@ -10,7 +10,8 @@ import importlib
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -58,6 +59,8 @@ class Blueprint:
         Published accuracy as a fraction, and who published it.
     packages : tuple of str
         Libraries whose versions belong to the profile.
+    folder : str
+        Folder whose files the model's own code may import; empty for none.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Blueprint:
     top1: float | None = None
     top1_source: str | None = None
     packages: tuple[str, ...] = field(default=())
+    folder: str = ""
 
 
 def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprint:
@@ -88,6 +92,18 @@ def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprin
         raise ExtractionError(Problem(f'"{source}" is not a source of a model', hint))
     shape = None if input_shape is None else tuple(int(extent) for extent in input_shape)
     return _READERS.get(prefix, _from_factory)(source, name, shape)
+
+
+@contextmanager
+def importable(folder: str) -> Iterator[None]:
+    """Files of a folder can be imported."""
+    if folder:
+        sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
 
 
 def _known_shape(source: str, *shapes: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -111,11 +127,11 @@ def raised(what: str, error: BaseException, hint: str = "") -> Problem:
     problem = Problem(f"{what}: {named}", hint)
     if isinstance(error, SyntaxError) and error.filename:
         return problem.located(error.filename, error.lineno or 0, max(1, error.offset or 1))
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if is_own(frame.filename)]
     return problem.located(own[-1].filename, own[-1].lineno or 0, (own[-1].colno or 0) + 1) if own else problem
 
 
-def _is_own(filename: str) -> bool:
+def is_own(filename: str) -> bool:
     """Whether code is neither of this program nor of Python or an installed package."""
     path = Path(filename)
     if not path.is_file() or "site-packages" in path.parts or "dist-packages" in path.parts:
@@ -225,15 +241,13 @@ def _from_factory(source: str, name: str, shape: tuple[int, ...] | None) -> Blue
     """A module of anyone's own: its attributes ``input_shape`` and ``input_dtype`` tell the usual input."""
     module_name = source.partition(":")[0]
     here = str(Path.cwd())
-    sys.path.insert(0, here)
     try:
-        module = importlib.import_module(module_name)
-        factory = getattr(module, name, None)
+        with importable(here):
+            module = importlib.import_module(module_name)
+            factory = getattr(module, name, None)
     except MODEL_ERRORS as error:
         hint = "the module is looked up in the working directory and among the installed packages"
         raise ExtractionError(raised(f'"{module_name}" cannot be imported', error, hint)) from error
-    finally:
-        sys.path.remove(here)
     if not callable(factory):
         callables = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise ExtractionError(Problem(f'"{module_name}" has nothing callable "{name}"', did_you_mean(name, callables)))
@@ -246,7 +260,7 @@ def _from_factory(source: str, name: str, shape: tuple[int, ...] | None) -> Blue
         hint = "for example input_shape = (1, 3, 224, 224)"
         raise ExtractionError(Problem(f'input_shape "{str(declared)[:_SHOWN]}" of {source} is not a shape', hint))
     usual = None if declared is None else tuple(declared)
-    return Blueprint(name, source, factory, _known_shape(source, shape, usual), input_dtype=dtype)
+    return Blueprint(name, source, factory, _known_shape(source, shape, usual), input_dtype=dtype, folder=here)
 
 
 _READERS: Mapping[str, Callable[[str, str, tuple[int, ...] | None], Blueprint]] = MappingProxyType(
