@@ -21,7 +21,7 @@ _BY_VALUES = (DynamicOutputShapeException, DataDependentOutputException, GuardOn
 _FIXED = "a profile needs one graph for all inputs: use a mask or torch.where, or profile the part before that line"
 _WRAP = "profile a factory of your own that returns a module which takes one tensor and makes the other inputs itself"
 #: how a forward pass says that an input is missing
-_MISSING = re.compile(r"missing \d+ required|have to specify|must (be )?specif|must provide|need to provide")
+_MISSING = re.compile(r"missing \d+ required|\bspecif(y|ied)\b|must provide|need to provide")
 #: what stands where nobody gave a value
 _NOTHING = "'NoneType' object"
 

@@ -35,6 +35,14 @@ _TORCHVISION_ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 #: tokens of a text input, and side of an image, where neither the user nor the architecture says
 DEFAULT_TOKENS = 128
 DEFAULT_PIXELS = 224
+#: how to give an input that is a picture, and what else libraries call their main input
+_PICTURE = "give it: --input 1,3,224,224"
+_SOUNDS: Mapping[str, str] = MappingProxyType(
+    {
+        "input_values": "give the samples of a sound: --input 1,16000",
+        "input_features": "give the bands and frames of a sound: --input 1,80,3000",
+    }
+)
 #: characters of a value in a message
 _SHOWN = 60
 
@@ -106,11 +114,20 @@ def importable(folder: str) -> Iterator[None]:
             sys.path.remove(folder)
 
 
-def _known_shape(source: str, *shapes: tuple[int, ...] | None) -> tuple[int, ...]:
+def _known_shape(source: str, *shapes: tuple[int, ...] | None, hint: str = _PICTURE) -> tuple[int, ...]:
     for shape in shapes:
         if shape is not None:
             return shape
-    raise ExtractionError(Problem(f'the input shape of "{source}" is not known', "give it: --input 1,3,224,224"))
+    raise ExtractionError(Problem(f'the input shape of "{source}" is not known', hint))
+
+
+def _extent(shape: tuple[int, ...]) -> int | tuple[int, ...]:
+    """Side of a square picture, height and width of another."""
+    return shape[-1] if len(set(shape[-2:])) == 1 else shape[-2:]
+
+
+def _picture(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape[2:]))
 
 
 def _is_shape(declared: Any) -> bool:
@@ -171,6 +188,9 @@ def _from_torchvision(source: str, name: str, shape: tuple[int, ...] | None) -> 
             top1, top1_source = round(accuracy / 100, 6), f"torchvision {default} (meta _metrics, ImageNet-1K acc@1)"
     wanted = _known_shape(source, shape, size)
     if name.startswith("vit_"):
+        if len(set(wanted[2:])) > 1:
+            hint = f"timm's take others: timm:vit_base_patch16_224 --input {','.join(map(str, wanted))}"
+            raise ExtractionError(Problem(f"{source} takes square pictures, not {_picture(wanted)}", hint))
         arguments["image_size"] = wanted[-1]
     return Blueprint(
         name,
@@ -192,7 +212,7 @@ def _from_timm(source: str, name: str, shape: tuple[int, ...] | None) -> Bluepri
         raise _unknown(source, name, "timm", timm.list_models())
     settings = timm.models.get_pretrained_cfg(architecture)
     size = (1, *settings.input_size) if settings is not None and settings.input_size else None
-    resize = {} if shape is None or shape == size else {"img_size": shape[-1]}
+    resize = {} if shape is None or shape == size else {"img_size": _extent(shape)}
     wanted = _known_shape(source, shape, size)
 
     def build() -> Any:
@@ -226,11 +246,18 @@ def _from_transformers(source: str, name: str, shape: tuple[int, ...] | None) ->
     usual: tuple[int, ...] | None = (1, DEFAULT_TOKENS) if text else None
     if keyword == "pixel_values" and isinstance(image, int):
         usual = (1, getattr(config, "num_channels", 3), image, image)
+        if shape is not None and len(shape) == 4 and hasattr(config, "image_size"):
+            config.image_size = _extent(shape)
+    wanted = _known_shape(source, shape, usual, hint=_SOUNDS.get(keyword, _PICTURE))
+    positions = getattr(config, "max_position_embeddings", None)
+    if text and isinstance(positions, int) and 0 < positions < wanted[-1]:
+        message = f"{source} has {positions} positions, too few for {wanted[-1]} tokens"
+        raise ExtractionError(Problem(message, f"give at most --input 1,{positions}"))
     return Blueprint(
         name,
         source,
         lambda: transformers.AutoModel.from_config(config),
-        _known_shape(source, shape, usual),
+        wanted,
         input_dtype="int64" if text else "float32",
         keyword=keyword,
         packages=("transformers",),
