@@ -211,6 +211,25 @@ def test_writes_in_place_are_not_lost(forward: Callable[..., Any], is_complete: 
     assert (found.uncounted == ()) == is_complete
 
 
+def _mixed(m: Any, x: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = m.a(x)
+        with torch.enable_grad():
+            first, second = m.b(y).chunk(2, 1)
+    return m.c(torch.cat([second, first], 1))
+
+
+def _chosen(m: Any, x: torch.Tensor) -> torch.Tensor:
+    return torch.cond(x.sum() > 0, lambda one: m.a(one), lambda one: m.c(m.b(one)), (x,))
+
+
+@pytest.mark.parametrize(("forward", "macs"), [(_mixed, 3 * 64), (_chosen, 2 * 64)])
+def test_regions_count_by_what_they_hold(forward: Callable[..., Any], macs: int) -> None:
+    """Mixed precision within gradients around three layers of 64 MACs; of two branches the one of two layers."""
+    found = of(forward, 1, 8, **{name: nn.Linear(8, 8) for name in "abc"})
+    assert (found.macs, found.uncounted, found.missing_macs) == (macs, (), 0)
+
+
 def test_an_operator_of_others_is_uncounted_whatever_its_name() -> None:
     """A ReLU that is called conv2d, and a linear that is none of PyTorch's."""
     library = torch.library.Library("mine_only", "DEF")

@@ -25,6 +25,7 @@ from simulator.profiling.extract.eager import eager_macs
 from simulator.profiling.extract.environment import quiet
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
 from simulator.profiling.extract.refusals import refused
+from simulator.profiling.extract.regions import inline_regions
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, importable, raised
 from simulator.profiling.extract.state import written_by
 
@@ -78,6 +79,7 @@ def _captured(plan: Blueprint, with_weights: bool) -> Captured:
         seen = eager_macs(module, args, kwargs, mode)
     except MODEL_ERRORS as error:
         raise ExtractionError(refused(plan, error)) from error
+    inline_regions(program.graph_module)
     if writes_through_view(program.graph, program.graph_signature.user_inputs):
         _drop_idle_dropouts(program)
         program = program.run_decompositions({})

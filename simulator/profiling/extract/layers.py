@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.export.graph_signature import OutputKind
 from torch.fx import Node
 
 from simulator.profiling.check import RESERVED
@@ -72,10 +73,11 @@ class _Reader:
         self._nodes = list(captured.program.graph.nodes)
         self._parameters = dict(signature.inputs_to_parameters)
         self._inputs = set(signature.user_inputs)
-        results = set(signature.user_outputs)
         own = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
         self._state = state_of(self._nodes, self._inputs, own)
-        self._results = [node for node in self._nodes[-1].all_input_nodes if node.name in results]
+        made = zip(signature.output_specs, self._nodes[-1].args[0], strict=True)
+        outputs = (one for spec, one in made if spec.kind is OutputKind.USER_OUTPUT and isinstance(one, Node))
+        self._results = list(dict.fromkeys(outputs))
         self._needed = _ancestors([*self._results, *self._state.written])
         self._softmaxes = {_path(node) for node in self._nodes if _is_kind(node, "softmax")}
         self._index: dict[Node, int] = {}
