@@ -159,7 +159,7 @@ def optimise(sweep: Sweep, objectives: Sequence[str], directory: Path, budget: i
         computed = session.result(tried)
     axes = of_grid(grid)
     alternatives = _in_order(merge_groups(read_rows(points, sweep.schema).to_pylist(), [a.path for a in axes]), axes)
-    _require_values(costs(alternatives, objectives), objectives)
+    _require_values(alternatives, objectives)
     best: list[dict[str, Any]] = []
     first = OBJECTIVES[objectives[0]].column
     for rows in by_environment(alternatives, axes[:outer]).values():
@@ -226,7 +226,11 @@ class _Evaluation:
         return [values[k] if k < len(values) else None for k in range(len(self._labels))]
 
 
-def _require_values(values: Any, objectives: Sequence[str]) -> None:
+def _require_values(alternatives: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> None:
+    if alternatives and all(row["condition"] for row in alternatives):
+        message = f"no alternative can be compared: {alternatives[0]['condition']}"
+        raise SweepError(Problem(message, "ask for less: a lower rate, fewer devices, or a faster link"))
+    values = costs(alternatives, objectives)
     problems = []
     for k, name in enumerate(objectives):
         if not any(not math.isnan(value) for value in values[:, k]):

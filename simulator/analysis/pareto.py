@@ -2,7 +2,8 @@
 
 An alternative is one policy at one point of a grid. It is on the front unless another is at least as good in every
 objective and better in one. Means over the groups of a fleet are weighted with their requests. Latency is that of
-completed requests, so the share that was completed stands beside it.
+completed requests, so the share that was completed stands beside it. What cannot be compared with the other policies of
+its point (`comparability`: no steady state, fewer answers) is on no front.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def merge_groups(rows: Iterable[Mapping[str, Any]], axes: Sequence[str]) -> list
     -------
     list of dict
         The axes, ``policy``, the columns of all objectives with their intervals (NaN for merged groups, whose means
-        depend on each other), and ``completed_ratio``.
+        depend on each other), ``condition`` (why it is on no front) and ``completed_ratio``.
     """
     members: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -104,6 +105,7 @@ def _merged(group: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[st
         merged[objective.column] = _mean(group, objective)
         if objective.interval:
             merged[objective.interval] = group[0].get(objective.interval, math.nan) if len(group) == 1 else math.nan
+    merged["condition"] = next((row["condition"] for row in group if row.get("condition")), "")
     merged["completed_ratio"] = sum(row["completed"] for row in group) / requests if requests else math.nan
     return merged
 
@@ -116,9 +118,12 @@ def _mean(group: Sequence[Mapping[str, Any]], objective: Objective) -> float:
 
 
 def costs(alternatives: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> Floats:
-    """Objectives so that less is better, shape (alternatives, objectives)."""
+    """Objectives so that less is better, shape (alternatives, objectives); NaN for what cannot be compared."""
     chosen = [OBJECTIVES[name] for name in objectives]
-    values = [[objective.sign * row[objective.column] for objective in chosen] for row in alternatives]
+    values = [
+        [math.nan if row.get("condition") else objective.sign * row[objective.column] for objective in chosen]
+        for row in alternatives
+    ]
     return np.array(values, dtype=np.float64).reshape(len(alternatives), len(chosen))
 
 

@@ -55,8 +55,11 @@ def write_result(result: Result, directory: str | Path, figures: Sequence[str] =
     ------
     ResultError
         If the folder cannot be written; nothing is half-written then.
+    Exception
+        Whatever keeps the figures from being drawn, memory included; the result itself is written all the same.
     """
     folder = Path(directory)
+    drawn, failure = _drawn(result, figures)
     with StagedFiles(folder) as staged:
         staged.write("requests.parquet", lambda file: write_requests(result.table, file))
         staged.write_bytes("summary.csv", summary_csv(result.summary_rows))
@@ -65,9 +68,8 @@ def write_result(result: Result, directory: str | Path, figures: Sequence[str] =
             if name in result.curves:
                 staged.write_bytes(f"figures/{name}.csv", to_csv(result.curves[name].to_pylist(), columns))
         data = staged.names
-        for format_ in figures:
-            for name, content in figure_files(result, format_):
-                staged.write_bytes(f"figures/{name}", content)
+        for name, content in drawn:
+            staged.write_bytes(f"figures/{name}", content)
         written = (*staged.names, MANIFEST)
         for name in OWN_FIGURES:
             if name not in written:  # of an earlier run
@@ -79,7 +81,17 @@ def write_result(result: Result, directory: str | Path, figures: Sequence[str] =
         }
         staged.write_bytes(MANIFEST, _json(manifest))
         staged.commit(last=MANIFEST)
+    if failure is not None:
+        raise failure
     return replace(result, directory=folder, manifest=manifest)
+
+
+def _drawn(result: Result, figures: Sequence[str]) -> tuple[list[tuple[str, bytes]], Exception | None]:
+    """All figures, or none and the reason: a finished run must not be lost to one."""
+    try:
+        return [file for format_ in figures for file in figure_files(result, format_)], None
+    except Exception as failure:  # it is raised when the result is safe
+        return [], failure
 
 
 def check_writable(directory: str | Path) -> None:

@@ -54,7 +54,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     card(folder, "device", "device", times, variability={"distribution": "exponential"})
     card(folder, "server", "server", times)
     (folder / "up.csv").write_text("# measured\ntime_s,rate_bps\n0,1e6\n1,2e6\n2,0\n3,1.5e6\n4,1e6\n")
-    (folder / "records.csv").write_text("sample,entropy_1,correct_1,correct_final\n0,0.1,1,1\n1,0.9,0,1\n2,0.5,1,0\n")
+    (folder / "records.csv").write_text(
+        "# model: chain\nsample,entropy_1,correct_1,correct_final\n0,0.1,1,1\n1,0.9,0,1\n2,0.5,1,0\n"
+    )
     (folder / "arrivals.csv").write_text("arrival_s\n0\n0.5\n0.75\n2\n")
     content = scenario(
         "./chain.json",

@@ -143,7 +143,7 @@ def test_every_command_of_a_shell_block_runs(folder: Path, monkeypatch: pytest.M
     for written in ("mine.csv", "mine.yaml"):
         kind = "trace" if written.endswith("csv") else "generator"
         changed = [f"link.uplink={{{kind}: ./{written}}}"]
-        assert check(load_scenario("camera.yaml", changed)) == []
+        assert check(load_scenario("camera.yaml", changed))[0] == []
 
 
 def test_every_command_in_the_prose_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,14 +220,14 @@ def test_every_link_of_the_table_is_a_link() -> None:
             base["link"] = {key: value for key, value in base["link"].items() if key not in ("uplink", "downlink")}
         else:
             base = read(SCENARIO.group(1), "").data
-        assert check(load_scenario({**base, "link": {**base["link"], "uplink": uplink}})) == [], text
+        assert check(load_scenario({**base, "link": {**base["link"], "uplink": uplink}}))[0] == [], text
     losses = next(row for row in rows if row.startswith("| loses"))
     bursts = re.findall(r"`(?:losses: )?(\{[^`]*\})`", losses)
     assert len(bursts) == 2
     for text in bursts:
         base = read(SCENARIO.group(1), "").data
         base["link"]["uplink"] |= {"losses": {**read(text, "").data, "retransmit": False}}
-        assert check(load_scenario(base)) == [], text
+        assert check(load_scenario(base))[0] == [], text
 
 
 def test_every_row_of_the_calibration_table_is_one_of_the_report() -> None:

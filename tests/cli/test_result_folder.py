@@ -91,11 +91,15 @@ def test_python_refuses_alike(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_result_is_taken(tmp_path: Path) -> None:
-    """Files of the user's own do not make it one."""
+    """Files of the user's own do not make it one, unless a run would replace them."""
     (tmp_path / "notes.txt").write_text("mine")
-    (tmp_path / "manifest.json").write_text("no result")
     done = CliRunner().invoke(cli, ["run", "first", *SHORT, "-o", str(tmp_path)])
     assert done.exit_code == 0, done.stderr
+    (tmp_path / "manifest.json").write_text("no result")
+    done = CliRunner().invoke(cli, ["run", "first", *SHORT, "-o", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "was not written by this program" in done.stderr
+    assert (tmp_path / "manifest.json").read_text() == "no result"
 
 
 @pytest.mark.parametrize(

@@ -621,7 +621,7 @@ def test_charges_add_up_to_power_times_time(
         horizon=horizon,
         result_size=result_size,
         link={"uplink": {"distance": "5 km", **link}, "propagation": "50 ms", "radio": "sx1272"},
-        workload={"arrivals": "periodic", "rate": rate, "requests": 6},
+        workload={"arrivals": "periodic", "phase": "0 s", "rate": rate, "requests": 6},
         policies=[{"kind": "edge", "encoding": "uint8"}, {"kind": "split", "at": "head"}],
     )
     system, plans = prepare(load_scenario(document))

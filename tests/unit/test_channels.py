@@ -74,7 +74,7 @@ def test_checking_finds_a_realisation_too_long_to_draw() -> None:
 
 BLOCKED = {"clear": "2 Mbit/s", "blocked": "0 bit/s", "mean_clear": "3 s", "mean_blocked": "2 s"}
 KINDS: list[LinkKind] = [
-    MarkovLink.model_validate({"generator": "lte-uplink-driving", "length": "40 s"}),
+    MarkovLink.model_validate({"generator": "lte-uplink-driving-2022", "length": "40 s"}),
     MarkovLink.model_validate({"generator": "5g-mmwave-uplink-walking", "length": "40 s"}),
     MarkovLink.model_validate({"generator": "3g-uplink-driving", "length": "40 s"}),
     BlockageLink.model_validate(BLOCKED | {"length": "40 s"}),
@@ -138,6 +138,6 @@ def test_a_run_has_the_instants_that_it_would_have_over_the_whole_channel(
 def test_channels_that_would_not_fit_into_memory_are_refused_with_their_size() -> None:
     """5000 devices for an hour in steps of 100 ms: 1.8e8 intervals of 48 bytes, when one of them is drawn."""
     workload = {"arrivals": "poisson", "rate": "1 /h", "duration": "1 h"}
-    link = {"uplink": {"generator": "lte-uplink-driving"}, "downlink": FIXED}
+    link = {"uplink": {"generator": "lte-uplink-driving-2022"}, "downlink": FIXED}
     with pytest.raises(ScenarioError, match=r"link\.uplink: 5000 devices need 8\.64 GB of generated channels"):
         simulator.run(document(count=5000, workload=workload, link=link))

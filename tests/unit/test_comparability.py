@@ -63,7 +63,7 @@ def world(folder: Path, **changes: Any) -> dict[str, Any]:
 
 def test_without_a_radio_no_energy_is_compared(tmp_path: Path) -> None:
     """Sending is free: edge would win on energy whatever the radio; with one the energies are compared."""
-    document = world(tmp_path)
+    document = world(tmp_path, statistics={"replications": 5})
     said = sentences(simulator.run(document))
     assert not any("wins on mean energy" in sentence for sentence in said)
     assert any(s.startswith("Mean energy is not compared: sending costs no energy") for s in said)

@@ -192,13 +192,14 @@ def test_a_warm_up_takes_the_bias_of_many_short_replications(tmp_path: Path) -> 
     assert any("set statistics.warmup" in text for text in simulator.run(document).manifest["cautions"])
     document["statistics"]["warmup"] = "8 s"
     document["workload"]["duration"] = "28 s"
-    assert not simulator.run(document).manifest["cautions"]
+    # at 0.90 a load itself is worth a caution, but not the length of the run
+    assert not any("too short" in text or "warmup" in text for text in simulator.run(document).manifest["cautions"])
 
 
 def test_load_beyond_1_has_no_steady_mean(tmp_path: Path) -> None:
     """Whatever its length, a run whose queue grows for ever tells of itself only."""
     document = world(tmp_path, 1.2, replications=5)
     document["workload"]["requests"] = 3000
-    (caution,) = simulator.run(document).manifest["cautions"]
-    assert "the device is offered 120 % of what it can do" in caution
-    assert math.isfinite(simulator.run(document).summary_rows[0]["latency_ci95_s"])
+    (row,) = simulator.run(document).summary_rows
+    assert row["condition"].startswith("no steady state: its device is offered 1.20 times what it can do")
+    assert math.isnan(row["latency_ci95_s"])

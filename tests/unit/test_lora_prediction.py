@@ -95,13 +95,12 @@ LORA = {"uplink": {"region": "EU868", "distance": "1 km"}, "radio": "sx1272"}
 
 
 def swollen(document: dict[str, Any], size_bytes: float) -> dict[str, Any]:
-    """The scenario with a model whose encoded inputs have so many bytes, small as its tensors are."""
+    """The scenario with a model whose pictures have so many bytes, small as its tensors are."""
     path = Path(document["model"])
     profile = json.loads(path.read_text())
-    for encoding in profile["encodings"].values():
-        encoding["size_bytes"] = size_bytes
+    profile["encodings"]["jpeg"] = {**profile["encodings"]["uint8"], "size_bytes": size_bytes}
     path.write_text(json.dumps(profile))
-    return document
+    return document | {"policies": [{**policy, "encoding": "jpeg"} for policy in document["policies"]]}
 
 
 @pytest.mark.parametrize("verb", ["check", "explain", "run"])

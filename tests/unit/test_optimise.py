@@ -297,3 +297,14 @@ def test_the_command(world: dict[str, Any], tmp_path: Path) -> None:
     refused = CliRunner().invoke(cli, [*arguments, "--objectives", "latency,costs"])
     assert refused.exit_code == 2
     assert '"costs" is not an objective' in refused.stderr
+
+
+def test_what_has_no_steady_state_is_on_no_front(world: dict[str, Any], tmp_path: Path) -> None:
+    """At 10 /s the device alone is offered 2.1 times what it can do, the server 10 times: only the split is left."""
+    found = optimise(grid(world, "workload.rate=1 /s,10 /s"), ("latency", "energy"), tmp_path / "front")
+    on_front = {(row["workload.rate"], row["policy"]) for row in found.rows}
+    assert (10.0, "local") not in on_front
+    assert (1.0, "local") in on_front or (1.0, "split head") in on_front
+    overloaded = grid(world, "workload.rate=500 /s")
+    with pytest.raises(SweepError, match="no alternative can be compared: no steady state"):
+        optimise(overloaded, ("latency", "energy"), tmp_path / "none")

@@ -173,8 +173,9 @@ def test_stacked_parts_add_up_to_the_mean(result: Result, name: str, mean: str, 
     ("name", "mean", "interval"),
     [("latency_parts", "latency_mean_s", "latency_ci95_s"), ("energy_parts", "energy_mean_j", "energy_ci95_j")],
 )
-def test_bars_carry_the_intervals_of_the_summary(result: Result, name: str, mean: str, interval: str) -> None:
+def test_bars_carry_the_intervals_of_the_summary(name: str, mean: str, interval: str) -> None:
     """Each from mean - half-width to mean + half-width; where there is no interval, neither bar nor number."""
+    result = result_of(generated(FOUR, 100, replications=3))
     summary = list(result.summary_rows)
     summary[1] = {**summary[1], interval: math.nan}
     partly = replace(result, summary_rows=tuple(summary))

@@ -297,3 +297,16 @@ def test_missing_columns_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write_result(whole, tmp_path, figures=())
     with pytest.raises(ResultError, match="sample"):
         load_result(tmp_path)
+
+
+def test_a_run_is_not_lost_to_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails while figures are drawn is raised, after the tables are safe."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError("no room for a figure")
+
+    monkeypatch.setattr("simulator.analysis.store.figure_files", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        write_result(a_result(), tmp_path / "out")
+    assert load_result(tmp_path / "out").table.num_rows == a_result().table.num_rows
+    assert not list((tmp_path / "out" / "figures").glob("*.svg"))

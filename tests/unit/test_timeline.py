@@ -100,7 +100,7 @@ def test_a_device_in_a_shared_cell_sends_at_the_mean_rate_of_each_transfer(tmp_p
 
 def test_the_window_begins_after_the_warm_up(tmp_path: Path) -> None:
     """Warm-up of 1.32 s: what is shown starts in the middle of the answer."""
-    workload = {"arrivals": "periodic", "rate": "0.1 /s", "requests": 2}
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "0.1 /s", "requests": 2}
     rows = rows_of(world(tmp_path, statistics={"warmup": "1.32 s"}, workload=workload))
     assert (rows[0]["start_s"], rows[0]["state"]) == (1.32, "receive")
     # the tail ends 10.15 s later; rounded up to 11 s that is beyond the horizon
