@@ -195,7 +195,7 @@ def profile(source: str, shape: tuple[int, ...] | None, file: Path | None) -> No
     """Extract the layer graph of a PyTorch model into a profile.
 
     SOURCE is torchvision:NAME, timm:NAME, hf:NAME, or package.module:factory for a function of your own that returns
-    a module. Needs the extra "profiling".
+    a module; with :deployed behind it, branches for training are merged as for inference. Needs the extra "profiling".
     """
     from simulator.analysis.catalogue import model_view
     from simulator.analysis.staging import write_file

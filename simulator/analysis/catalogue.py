@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator import paths, registry
-from simulator.analysis.incomplete import missing
+from simulator.analysis.incomplete import form, missing
 from simulator.devices.card import load_card
 from simulator.devices.sourced import Sourced
 from simulator.errors import NotFoundError, Problem, did_you_mean
@@ -197,6 +197,8 @@ def model_view(profile: ModelProfile) -> RenderableType:
     if profile.exits:
         after = ((head.name, profile.graph[head.after].name) for head in profile.exits)
         lines.append("early exits: " + ", ".join(f"{name} after {layer}" for name, layer in after))
+    if profile.form:
+        lines.append(form(profile))
     if not profile.complete:
         lines.append(f"not complete, uncounted: {', '.join(profile.uncounted)}; {missing(profile)}")
     numbers = ("layers before", "MACs before", "MACs after", "bytes crossing", "tensors")

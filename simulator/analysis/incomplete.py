@@ -1,4 +1,4 @@
-"""What a profile does not count, said wherever its times are used; with the missing share where it is bounded.
+"""What a profile does not count, or counts that inference leaves out, said wherever its times are used.
 
 The bound comes from extraction: what PyTorch's own counter sees of the running model and no layer has. Operators that
 this counter does not know either may hide more, so the share is the least that is missing.
@@ -16,7 +16,16 @@ _LISTED = 3
 def incomplete(system: System) -> list[str]:
     """A sentence for each model of a system that is not complete."""
     profiles = {group.profile.name: group.profile for group in system.groups}
-    return [_sentence(profile) for profile in profiles.values() if not profile.complete]
+    said = [_sentence(profile) for profile in profiles.values() if not profile.complete]
+    return said + [form(profile) for profile in profiles.values() if profile.form == "training"]
+
+
+def form(profile: ModelProfile) -> str:
+    """Which form a network with two is profiled in, and how to get the other."""
+    if profile.form == "deployed":
+        return f"{profile.name} is profiled as it is deployed, with the branches of its training merged"
+    other = f"offload-sim profile {profile.source}:deployed"
+    return f"{profile.name} is profiled as it is trained, with branches that are merged for inference: {other}"
 
 
 def missing(profile: ModelProfile) -> str:

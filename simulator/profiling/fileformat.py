@@ -268,7 +268,8 @@ _HEADER: dict[str, Reader] = {
     "loss_effect": _record(LossEffect, _LOSS_EFFECT),
     "missing_macs": _count,
     "outputs": _list(_count),
+    "form": _text,
     "graph": _list(_row(COLUMNS)),
 }
 #: keys that a profile without the thing leaves out, and what they are then
-OPTIONAL: Mapping[str, Any] = MappingProxyType({"loss_effect": None, "missing_macs": 0, "outputs": ()})
+OPTIONAL: Mapping[str, Any] = MappingProxyType({"loss_effect": None, "missing_macs": 0, "outputs": (), "form": ""})

@@ -80,6 +80,8 @@ class ModelProfile:
         Multiply-accumulates that another counter has seen and no layer has: the least that is missing from ``macs``.
     outputs : tuple of int
         Layers that make the final results, where there are more than the last one of the trunk; else empty.
+    form : str
+        ``training`` or ``deployed`` for a network whose branches are merged for inference, else empty.
     """
 
     name: str
@@ -100,6 +102,7 @@ class ModelProfile:
     loss_effect: LossEffect | None = None
     missing_macs: int = 0
     outputs: tuple[int, ...] = ()
+    form: str = ""
 
     @property
     def complete(self) -> bool:

@@ -9,6 +9,7 @@ from simulator.profiling.check import contradictions
 from simulator.profiling.extract.capture import capture
 from simulator.profiling.extract.encodings import encodings
 from simulator.profiling.extract.environment import versions
+from simulator.profiling.extract.forms import form_of
 from simulator.profiling.extract.fusion import fuse
 from simulator.profiling.extract.heads import exits_of
 from simulator.profiling.extract.layers import layers_of
@@ -55,6 +56,7 @@ def assemble(plan: Blueprint) -> ModelProfile:
         versions=versions("torch", *plan.packages),
         missing_macs=found.missing_macs,
         outputs=() if is_plain else results,
+        form=form_of(captured.module),
     )
     if not exits:
         profile = replace(profile, output_bytes=results_bytes(profile, results))

@@ -23,6 +23,7 @@ from torch.nn.parameter import is_lazy
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.extract.eager import eager_macs
 from simulator.profiling.extract.environment import quiet
+from simulator.profiling.extract.forms import deploy
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
 from simulator.profiling.extract.refusals import refused
 from simulator.profiling.extract.regions import inline_regions
@@ -133,8 +134,12 @@ def _build(plan: Blueprint, with_weights: bool) -> torch.nn.Module:
     try:
         with nullcontext() if with_weights else _untouched_parameters():
             module = plan.build()
+            if plan.deployed and isinstance(module, torch.nn.Module):
+                deploy(module, plan.source)
         if with_weights and isinstance(module, torch.nn.Module) and any(map(is_lazy, module.parameters())):
             _run_once(module, plan)
+    except ExtractionError:
+        raise
     except MODEL_ERRORS as error:
         raise ExtractionError(raised(f"{plan.source} cannot be built", error)) from error
     if not isinstance(module, torch.nn.Module):

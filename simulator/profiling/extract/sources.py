@@ -12,7 +12,7 @@ import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -43,6 +43,8 @@ _SOUNDS: Mapping[str, str] = MappingProxyType(
         "input_features": "give the bands and frames of a sound: --input 1,80,3000",
     }
 )
+#: ending of a source whose network is wanted as it is deployed
+DEPLOYED = ":deployed"
 #: characters of a value in a message
 _SHOWN = 60
 
@@ -67,6 +69,8 @@ class Blueprint:
         Published accuracy as a fraction, and who published it.
     packages : tuple of str
         Libraries whose versions belong to the profile.
+    deployed : bool
+        Whether blocks with branches for training are merged as they are for inference.
     folder : str
         Folder whose files the model's own code may import; empty for none.
     """
@@ -81,6 +85,7 @@ class Blueprint:
     top1_source: str | None = None
     packages: tuple[str, ...] = field(default=())
     folder: str = ""
+    deployed: bool = False
 
 
 def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprint:
@@ -94,12 +99,14 @@ def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprin
     if input_shape is not None and (not input_shape or any(extent < 1 for extent in input_shape)):
         shown = ",".join(str(extent) for extent in input_shape)
         raise ExtractionError(Problem(f'input shape "{shown}" is not a shape', "for example 1,3,224,224"))
-    prefix, _, name = source.partition(":")
+    plain = source.removesuffix(DEPLOYED)
+    prefix, _, name = plain.partition(":")
     if not prefix or not name:
         hint = "write torchvision:NAME, timm:NAME, hf:NAME or package.module:factory"
         raise ExtractionError(Problem(f'"{source}" is not a source of a model', hint))
     shape = None if input_shape is None else tuple(int(extent) for extent in input_shape)
-    return _READERS.get(prefix, _from_factory)(source, name, shape)
+    found = _READERS.get(prefix, _from_factory)(plain, name, shape)
+    return found if plain == source else replace(found, source=source, name=f"{name}_deployed", deployed=True)
 
 
 @contextmanager
