@@ -143,6 +143,29 @@ def test_a_model_that_needs_values_to_be_built_is_built(build: type, macs: int) 
     assert assemble(Blueprint("small", "tests:small", build, (1, 8))).macs == macs
 
 
+def test_modules_in_plain_lists_have_parameters() -> None:
+    """8 x 8 + 8 that the network uses; a teacher that it hides in a list and never calls is none of it."""
+
+    def build() -> nn.Module:
+        model = Listed()
+        model.teacher = [nn.Linear(100, 100)]
+        return model
+
+    model = assemble(Blueprint("small", "tests:small", build, (1, 8)))
+    assert [(layer.name, layer.params) for layer in model.graph] == [("hidden[0]", 72)]
+    assert (model.params, model.unread_params) == (72, 0)
+
+
+def test_quantised_modules_are_refused_with_a_way_out() -> None:
+    """Their weights are packed; the card says the precision."""
+
+    def build() -> nn.Module:
+        return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(8, 8)), {nn.Linear}, dtype=torch.qint8)
+
+    with pytest.raises(ExtractionError, match="profile the network before it is quantised"):
+        assemble(Blueprint("small", "tests:small", build, (1, 8)))
+
+
 def test_a_convolution_with_its_norm_folded_in_is_built() -> None:
     """36 outputs of 4 channels from 27 products each."""
 

@@ -25,6 +25,7 @@ from simulator.profiling.extract.eager import eager_macs
 from simulator.profiling.extract.environment import quiet
 from simulator.profiling.extract.forms import deploy
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
+from simulator.profiling.extract.parameters import LISTED
 from simulator.profiling.extract.refusals import refused
 from simulator.profiling.extract.regions import inline_regions
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, importable, raised
@@ -145,7 +146,23 @@ def _build(plan: Blueprint, with_weights: bool) -> torch.nn.Module:
     if not isinstance(module, torch.nn.Module):
         message = f"{plan.source} gives {type(module).__name__}, not a torch.nn.Module"
         raise ExtractionError(Problem(message, "name a class or a function that returns a module"))
+    _adopt_listed(module)
     return module.eval()
+
+
+def _adopt_listed(module: torch.nn.Module) -> None:
+    """Modules in plain lists, which PyTorch does not know of, become children with names like ``blocks[0]``."""
+    known = set(module.modules())
+    pending = list(known)
+    while pending:
+        parent = pending.pop()
+        held = [(name, value) for name, value in vars(parent).items() if isinstance(value, list | tuple)]
+        for name, place, child in ((name, place, one) for name, value in held for place, one in enumerate(value)):
+            if isinstance(child, torch.nn.Module) and child not in known:
+                parent.add_module(f"{name}{LISTED}{place}]", child)
+                found = set(child.modules()) - known
+                known |= found
+                pending += found
 
 
 def _run_once(module: torch.nn.Module, plan: Blueprint) -> None:

@@ -14,6 +14,9 @@ import torch
 from simulator.profiling.extract.sizes import tensor_bytes
 from simulator.profiling.graph import Layer
 
+#: stands in the names of modules that the network keeps in a plain list: they are its own only where it uses them
+LISTED = "["
+
 
 def with_parameters(
     graph: Sequence[Layer], reads: Sequence[Collection[str]], module: torch.nn.Module, heads: Collection[int]
@@ -45,5 +48,7 @@ def with_parameters(
                 count += parameter.numel()
                 size += tensor_bytes(parameter)
         filled[index] = replace(graph[index], params=count, param_bytes=size, shared=tuple(sorted(shared.items())))
-    every = {id(parameter): parameter.numel() for parameter in module.parameters()}
-    return filled, sum(every.values()) - sum(layer.params for layer in filled)
+    every = {
+        id(one): one.numel() for name, one in module.named_parameters(remove_duplicate=False) if LISTED not in name
+    }
+    return filled, sum(size for identity, size in every.items() if identity not in owner)

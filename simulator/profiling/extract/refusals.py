@@ -1,7 +1,7 @@
 """Why a model cannot be captured, in words: what its author would change, and the line where.
 
-Three reasons have words of their own: shapes or branches that depend on the values of the input, several inputs, and an
-input that does not fit.
+Some reasons have words of their own: shapes or branches that depend on the values of the input, quantised layers,
+several inputs, and an input that does not fit.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ def refused(plan: Blueprint, error: BaseException) -> Problem:
         operator = f" ({error})" if isinstance(error, _BY_VALUES[:2]) else ""
         message = f"{plan.source} cannot be captured: what it computes depends on the values of its input{operator}"
         return _at_model(Problem(message, _FIXED), error)
+    if "PackedParams" in str(error):
+        message = f"{plan.source} cannot be captured: its layers are quantised, which hides their weights"
+        return Problem(
+            message, "profile the network before it is quantised: a card says at which precision it computes"
+        )
     shape = ",".join(str(extent) for extent in plan.input_shape)
     what = f"{plan.source} cannot be captured with input {shape}"
     if _MISSING.search(str(error)) or (_NOTHING in str(error) and plan.keyword):
