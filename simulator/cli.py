@@ -91,6 +91,9 @@ def _shape(ctx: click.Context, option: click.Parameter, text: str | None) -> tup
     """The option ``1,3,224,224`` as a tuple."""
     if text is None:
         return None
+    if "=" in text:
+        hint = "a profile has one input; wrap the model in a module that takes one tensor and makes the others"
+        raise click.BadParameter(f'"{text}" names an input: {hint}', ctx, option)
     if not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*", text):
         raise click.BadParameter(f'"{text}" is not a shape: write 1,3,224,224', ctx, option)
     return tuple(map(int, text.split(",")))
@@ -193,7 +196,8 @@ def profile(source: str, shape: tuple[int, ...] | None, exits: str, file: Path |
     """Extract the layer graph of a model into a profile.
 
     SOURCE is torchvision:NAME, timm:NAME, hf:NAME, or package.module:factory for a function of your own that returns
-    a module (needs the extra "profiling"), or FILE.onnx (needs the extra "onnx").
+    a module (needs the extra "profiling"), or FILE.onnx (needs the extra "onnx"). With :deployed behind a module,
+    branches for training are merged as for inference.
     """
     from simulator.analysis.catalogue import model_view
     from simulator.analysis.staging import write_file

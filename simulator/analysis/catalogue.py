@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator import paths, registry
+from simulator.analysis.incomplete import form, missing
 from simulator.devices.card import load_card
 from simulator.devices.sourced import Sourced
 from simulator.errors import NotFoundError, Problem, did_you_mean
@@ -196,8 +197,10 @@ def model_view(profile: ModelProfile) -> RenderableType:
     if profile.exits:
         after = ((head.name, profile.graph[head.after].name) for head in profile.exits)
         lines.append("early exits: " + ", ".join(f"{name} after {layer}" for name, layer in after))
+    if profile.form:
+        lines.append(form(profile))
     if not profile.complete:
-        lines.append("not complete, uncounted: " + ", ".join(profile.uncounted))
+        lines.append(f"not complete, uncounted: {', '.join(profile.uncounted)}; {missing(profile)}")
     numbers = ("layers before", "MACs before", "MACs after", "bytes crossing", "tensors")
     view = _table("cut after", *numbers, numbers=numbers)
     for cut in profile.cut_points:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from simulator.analysis.incomplete import incomplete
 from simulator.analysis.saturation import Loads, nearly_full, overloaded
 from simulator.plan.futile import futile
 from simulator.plan.plan import Plan
@@ -21,7 +22,7 @@ def foreseen(system: System, plans: Sequence[Plan], loads: Loads) -> list[str]:
     loads : Loads
         See `saturation.loads_of`.
     """
-    return [*nearly_full(loads), *futile(system, plans), *outside_fit(system, plans)]
+    return [*incomplete(system), *nearly_full(loads), *futile(system, plans), *outside_fit(system, plans)]
 
 
 def warnings(system: System, plans: Sequence[Plan], loads: Loads) -> list[str]:

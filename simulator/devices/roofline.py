@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 from simulator.devices.sourced import Sourced
 from simulator.errors import did_you_mean
 from simulator.physics.compute import layer_times_s, narrowed_rate
-from simulator.profiling.graph import INPUT, KINDS, size_at
+from simulator.profiling.graph import INPUT, KINDS, Layer, size_at
 from simulator.profiling.model import ModelProfile
 from simulator.scenario.quantities import Bandwidth, Duration, MacRate
 
@@ -38,8 +38,8 @@ def layer_runs(profile: ModelProfile) -> NDArray[np.bool_]:
 def layer_work(profile: ModelProfile) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """MACs, moved bytes (inputs, parameters, output), and integers among these, of every layer; arrays of shape (n,).
 
-    Bytes are those of float32. An embedding reads only the rows it looks up, which are as large as its output, not its
-    whole table.
+    Bytes are those of float32. Parameters are read by each layer that uses them, however often. An embedding reads only
+    the rows it looks up, which are as large as its output, not its whole table.
     """
     graph = profile.graph
     macs = np.array([layer.macs for layer in graph], dtype=np.float64)
@@ -47,7 +47,7 @@ def layer_work(profile: ModelProfile) -> tuple[NDArray[np.float64], NDArray[np.f
         [
             layer.input_bytes
             + layer.output_bytes
-            + (layer.output_bytes if layer.kind == "embedding" else layer.param_bytes)
+            + (layer.output_bytes if layer.kind == "embedding" else _weight_bytes(layer))
             for layer in graph
         ],
         dtype=np.float64,
@@ -55,6 +55,10 @@ def layer_work(profile: ModelProfile) -> tuple[NDArray[np.float64], NDArray[np.f
     integers = [layer.integer_bytes for layer in graph] + [profile.input_integer_bytes]  # the last one is INPUT's
     read = [sum(integers[source] for source in set(layer.inputs)) for layer in graph]
     return macs, moved, np.array(integers[:-1], dtype=np.float64) + np.array(read, dtype=np.float64)
+
+
+def _weight_bytes(layer: Layer) -> int:
+    return layer.param_bytes + sum(size for _, size in layer.shared)
 
 
 def layer_channels(profile: ModelProfile) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from simulator.plan.system import Group
 from simulator.profiling.graph import Exit, size_at
 from simulator.profiling.liveness import MemoryNeeds, execution_order
 from simulator.profiling.model import ModelProfile
-from simulator.profiling.partition import CutPoint
+from simulator.profiling.partition import CutPoint, bytes_back
 
 Floats = NDArray[np.float64]
 
@@ -66,12 +66,12 @@ class Candidates:
 
 @dataclass(frozen=True)
 class _WayOut:
-    """An exit, or the final output: how much of the trunk runs, which heads run, how large the answer is."""
+    """An exit, or the final output: how much of the trunk runs, which heads run, how large an exit's answer is."""
 
     name: str
     trunk: int
     heads: int
-    answer_bytes: float
+    exit_bytes: float | None
 
 
 def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_exits: bool) -> Candidates:
@@ -93,13 +93,10 @@ def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_
     exits = profile.exits if with_exits else ()
     position = {layer: k + 1 for k, layer in enumerate(profile.trunk)}
     head_at = [position[exit_.after] for exit_ in exits]
-    answer = group.result_bytes
-    ways = [
-        _WayOut(exit_.name, head_at[k], k + 1, exit_.output_bytes if answer is None else answer)
-        for k, exit_ in enumerate(exits)
-    ]
+    ways = [_WayOut(exit_.name, head_at[k], k + 1, exit_.output_bytes) for k, exit_ in enumerate(exits)]
     whole = len(profile.trunk)
-    ways.append(_WayOut("final", whole, len(exits), profile.output_bytes if answer is None else answer))
+    ways.append(_WayOut("final", whole, len(exits), None))
+    final_bytes = bytes_back(profile)
     cuts = profile.cut_points
     shape = (len(cuts), len(ways))
     tables = {name: np.zeros(shape) for name in ("device_s", "edge_s", "fallback_s", "bytes_up", "bytes_down")}
@@ -117,7 +114,8 @@ def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_
                 tables["edge_s"][c, w] = far.between(here, way.trunk, heads_here, way.heads)
                 tables["fallback_s"][c, w] = near.between(here, way.trunk, heads_here, way.heads)
                 tables["bytes_up"][c, w] = _bytes_crossing(cut, group, encoding)
-                tables["bytes_down"][c, w] = way.answer_bytes
+                answer = final_bytes[c] if way.exit_bytes is None else way.exit_bytes
+                tables["bytes_down"][c, w] = answer if group.result_bytes is None else group.result_bytes
     return Candidates(
         cuts=cuts,
         exits=tuple(way.name for way in ways),
@@ -145,7 +143,7 @@ class _Times:
 def _bytes_crossing(cut: CutPoint, group: Group, encoding: str) -> float:
     if cut.layers == 0:
         known = group.profile.encodings.get(encoding)
-        return group.profile.input_bytes if known is None else known.size_bytes
+        return group.profile.sent_input_bytes if known is None else known.size_bytes
     return size_at(group.card.element_bytes, float(cut.bytes), float(cut.integer_bytes))
 
 

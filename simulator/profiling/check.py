@@ -12,7 +12,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from simulator.errors import Problem
-from simulator.profiling.graph import ELEMENT_BYTES, INPUT, Layer
+from simulator.profiling.graph import ELEMENT_BYTES, Layer
+from simulator.profiling.partition import results_bytes
 
 if TYPE_CHECKING:
     from simulator.profiling.model import ModelProfile
@@ -29,7 +30,7 @@ def contradictions(profile: ModelProfile) -> list[Problem]:
     if not problems:
         problems += [*_exits(profile), *_sizes(profile)]
     if not problems:
-        problems += [*_fusion(profile), *_totals(profile)]
+        problems += [*_fusion(profile), *_totals(profile), *_outputs(profile)]
     return problems
 
 
@@ -110,7 +111,7 @@ def _exits(profile: ModelProfile) -> Iterator[Problem]:
 
 def _sizes(profile: ModelProfile) -> Iterator[Problem]:
     for index, layer in enumerate(profile.graph):
-        read = sum(_source_bytes(profile, source) for source in set(layer.inputs))
+        read = sum(profile.tensor_bytes(source) for source in set(layer.inputs))
         if read != layer.input_bytes:
             message = f'layer {index} "{layer.name}" reads {read} bytes, not {layer.input_bytes}'
             yield Problem(message, _AGAIN, ("graph", index, "input_bytes"))
@@ -118,6 +119,10 @@ def _sizes(profile: ModelProfile) -> Iterator[Problem]:
             message = f'layer {index} "{layer.name}" makes {layer.integer_bytes} bytes of integers'
             message += f" among {layer.output_bytes}"
             yield Problem(message, _AGAIN, ("graph", index, "integer_bytes"))
+        for owner, size in layer.shared:
+            if owner == index or owner >= len(profile.graph) or size > profile.graph[owner].param_bytes:
+                message = f'layer {index} "{layer.name}" shares {size} bytes of parameters that layer {owner} has not'
+                yield Problem(message, _AGAIN, ("graph", index, "shared"))
         if not layer.params <= layer.param_bytes <= 16 * layer.params:
             message = f'layer {index} "{layer.name}" has {layer.params} parameters in {layer.param_bytes} bytes'
             yield Problem(message, _AGAIN, ("graph", index, "param_bytes"))
@@ -145,5 +150,13 @@ def _totals(profile: ModelProfile) -> Iterator[Problem]:
             yield Problem(f"{key} is {stated}, but the layers of the trunk add up to {total + unread}", _AGAIN, (key,))
 
 
-def _source_bytes(profile: ModelProfile, source: int) -> int:
-    return profile.input_bytes if source == INPUT else profile.graph[source].output_bytes
+def _outputs(profile: ModelProfile) -> Iterator[Problem]:
+    trunk = set(profile.trunk)
+    for place, index in enumerate(profile.outputs):
+        if index not in trunk:
+            yield Problem(f"{index} is no layer of the trunk", _AGAIN, ("outputs", place))
+    if profile.outputs and trunk.issuperset(profile.outputs):
+        made = results_bytes(profile, profile.outputs)
+        if made != profile.output_bytes:
+            message = f"output_bytes is {profile.output_bytes}, but the outputs have {made} bytes"
+            yield Problem(message, _AGAIN, ("output_bytes",))

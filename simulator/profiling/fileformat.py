@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from simulator.errors import Problem, did_you_mean
@@ -23,8 +24,8 @@ MOST = 10**15
 
 #: columns of a layer's row, in the order of the fields of `Layer`
 COLUMNS = tuple(Layer.__dataclass_fields__)
-#: a profile in which this column is 0 throughout leaves it out
-_LAST = "integer_bytes"
+#: how many of them every profile has; of the others it leaves out the last ones that say nothing
+_REQUIRED = COLUMNS.index("integer_bytes")
 
 Path = tuple[str | int, ...]
 Reader = Callable[[Any, Path, list[Problem]], Any]
@@ -34,7 +35,8 @@ def encode(header: Mapping[str, Any], graph: Sequence[Layer]) -> str:
     """Text of a profile: ``header`` key by key, then the layers, one per line."""
     lines = [f'"format": {FORMAT}']
     lines += [f"{json.dumps(key)}: {_dump(value)}" for key, value in header.items()]
-    columns = COLUMNS if any(layer.integer_bytes for layer in graph) else COLUMNS[: COLUMNS.index(_LAST)]
+    said = [k for k, column in enumerate(COLUMNS) if k < _REQUIRED or any(getattr(one, column) for one in graph)]
+    columns = COLUMNS[: said[-1] + 1]
     lines.append(f'"columns": {_dump(columns)}')
     rows = ",\n".join(_dump([getattr(layer, column) for column in columns]) for layer in graph)
     lines.append(f'"graph": [\n{rows}\n]')
@@ -65,8 +67,8 @@ def decode(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
             Problem(f"format {_short(version)} is not known", f"this version reads format {FORMAT}", ("format",))
         )
     columns = document.pop("columns", None)
-    if columns not in (list(COLUMNS), list(COLUMNS[: COLUMNS.index(_LAST)])):
-        hint = f"expected {', '.join(COLUMNS)}; {_LAST} may be left out"
+    if not isinstance(columns, list) or len(columns) < _REQUIRED or columns != list(COLUMNS[: len(columns)]):
+        hint = f"expected {', '.join(COLUMNS)}; the last {len(COLUMNS) - _REQUIRED} may be left out"
         problems.append(Problem(f"columns are {_short(columns)}", hint, ("columns",)))
     if problems:
         return {}, problems
@@ -76,7 +78,7 @@ def decode(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
     for key, reader in (_HEADER | {"graph": _list(_row(columns))}).items():
         if key in document:
             fields[key] = reader(document[key], (key,), problems)
-        elif key not in _OPTIONAL:
+        elif key not in OPTIONAL:
             problems.append(Problem(f'key "{key}" is missing', "extract the profile again"))
     return fields, problems
 
@@ -214,6 +216,13 @@ def _source_index(value: Any, path: Path, problems: list[Problem]) -> int:
     return _count(value, path, problems, least=-1)
 
 
+def _share_of(value: Any, path: Path, problems: list[Problem]) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2:
+        _wrong(value, "a layer and a number of bytes", path, problems)
+        return 0, 0
+    return _count(value[0], path, problems), _count(value[1], path, problems)
+
+
 def _extent(value: Any, path: Path, problems: list[Problem]) -> int:
     return _count(value, path, problems, least=1)
 
@@ -231,6 +240,7 @@ _LAYER: Mapping[str, Reader] = {
     "output_bytes": _count,
     "fused_into": _or_none(_count),
     "integer_bytes": _count,
+    "shared": _list(_share_of),
 }
 _EXIT: Mapping[str, Reader] = {"name": _text, "after": _count, "layers": _list(_count), "output_bytes": _count}
 _ENCODING: Mapping[str, Reader] = {"size_bytes": _size, "source": _text, "estimated": _flag}
@@ -256,7 +266,10 @@ _HEADER: dict[str, Reader] = {
     "uncounted": _list(_text),
     "versions": _mapping(_text),
     "loss_effect": _record(LossEffect, _LOSS_EFFECT),
+    "missing_macs": _count,
+    "outputs": _list(_count),
+    "form": _text,
     "graph": _list(_row(COLUMNS)),
 }
-#: keys that a profile without the thing leaves out
-_OPTIONAL = ("loss_effect",)
+#: keys that a profile without the thing leaves out, and what they are then
+OPTIONAL: Mapping[str, Any] = MappingProxyType({"loss_effect": None, "missing_macs": 0, "outputs": (), "form": ""})

@@ -96,11 +96,12 @@ class Layer:
     macs : int
         Multiply-accumulate operations; FLOP = 2 x macs.
     params, param_bytes : int
-        Parameters that this layer is the first to read, and their size.
+        Parameters that are counted with this layer, which is the first to read them, and their size.
     inputs : tuple of int
         Indices of the preceding layers whose outputs it reads; -1 is the model input.
     input_bytes, output_bytes : int
-        Size of all distinct tensors read, and of the output.
+        Size of all distinct tensors read, and of the output; floating-point numbers with four bytes each, whatever
+        the precision that the model was written in.
     output_shape : tuple of int
         Shape of the (first) output, batch included.
     fused_into : int or None
@@ -108,6 +109,8 @@ class Layer:
     integer_bytes : int
         The part of ``output_bytes`` that is no floating-point number: indices, quantised and logical values. No
         precision of a processor changes its size.
+    shared : tuple of (int, int)
+        Parameters that this layer reads too and that are counted with another: that layer, and their bytes.
     """
 
     name: str
@@ -122,6 +125,7 @@ class Layer:
     output_bytes: int
     fused_into: int | None = None
     integer_bytes: int = 0
+    shared: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Memory that layers need while they run in order: their weights, and the tensors that are alive at the same time.
 
 A tensor is alive from the layer that makes it to the last one that reads it, however many layers lie between (a skip
-connection), and to the end if nobody reads it, because then it is a result. A layer that is fused into another works in
-place: its output overwrites the largest tensor that it is the last to read. A reshape shares the storage of its source.
-What a cut sends is alive on both sides of it. Left out: workspaces of convolutions, fragmentation, other orders of the
-layers than the stored one, and activations that a runtime computes in place without fusing them.
+connection), and to the end if it is a result, which it is if nobody reads it. A layer that is fused into another works
+in place: its output overwrites the largest tensor that it is the last to read. A reshape shares the storage of its
+source. What a cut sends is alive on both sides of it. Left out: workspaces of convolutions, fragmentation, other orders
+of the layers than the stored one, and activations that a runtime computes in place without fusing them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class MemoryNeeds:
     """
 
     def __init__(self, profile: ModelProfile, order: Sequence[int], element_bytes: int) -> None:
-        weights = [size_at(element_bytes, float(profile.graph[index].param_bytes), 0.0) for index in order]
-        self._weights = np.concatenate((np.zeros(1), np.cumsum(weights)))
+        first, last = _weights(profile, order), _weights(profile, order[::-1])[::-1]
+        self._weights_before, self._weights_from = (size_at(element_bytes, size, 0.0 * size) for size in (first, last))
         live, settled = _live_bytes(profile, order, element_bytes)
         self._peak_before = np.concatenate((np.zeros(1), np.maximum.accumulate(live)))
         self._peak_from = np.concatenate((np.maximum.accumulate(live[::-1])[::-1], np.zeros(1)))
@@ -41,12 +41,11 @@ class MemoryNeeds:
 
     def before(self, place: int) -> tuple[float, float]:
         """Bytes of weights, and the most bytes alive at one time, of the first ``place`` layers."""
-        return float(self._weights[place]), float(self._peak_before[place])
+        return float(self._weights_before[place]), float(self._peak_before[place])
 
     def after(self, place: int) -> tuple[float, float]:
         """The same of all other layers, which get what crosses."""
-        weights = float(self._weights[-1] - self._weights[place])
-        return weights, max(0.0, float(self._peak_from[place] - self._settled[place]))
+        return float(self._weights_from[place]), max(0.0, float(self._peak_from[place] - self._settled[place]))
 
 
 def execution_order(profile: ModelProfile, exits: Sequence[Exit]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -75,6 +74,18 @@ def execution_order(profile: ModelProfile, exits: Sequence[Exit]) -> tuple[tuple
     return tuple(order), tuple(ends)
 
 
+def _weights(profile: ModelProfile, order: Sequence[int]) -> NDArray[np.float64]:
+    """Bytes of the parameters that the first layers of an order read, each once, for every number of layers."""
+    held: dict[int, int] = {}
+    added = np.zeros(len(order) + 1)
+    for step, index in enumerate(order):
+        layer = profile.graph[index]
+        for owner, size in ((index, layer.param_bytes), *layer.shared):
+            added[step + 1] += max(0, size - held.get(owner, 0))
+            held[owner] = max(size, held.get(owner, 0))
+    return np.cumsum(added)
+
+
 def _live_bytes(
     profile: ModelProfile, order: Sequence[int], element_bytes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -99,7 +110,7 @@ def _live_bytes(
             storage[index], made[index] = index, step
             size[index] = size_at(element_bytes, float(layer.output_bytes), float(layer.integer_bytes))
         unread.add(index)
-    results = {storage[index] for index in unread}
+    results = {storage[index] for index in (*unread, *profile.outputs)}
 
     change, settled = np.zeros(steps + 1), np.zeros(steps + 1)
     for tensor, start in made.items():

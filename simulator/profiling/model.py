@@ -20,8 +20,18 @@ from simulator import paths
 from simulator.errors import Problem, ProfileError
 from simulator.outputs import require_file_place
 from simulator.profiling.check import contradictions
-from simulator.profiling.fileformat import decode, encode
-from simulator.profiling.graph import ELEMENT_BYTES, INPUT, KINDS, Encoding, Exit, Layer, LossEffect, is_integer
+from simulator.profiling.fileformat import OPTIONAL, decode, encode
+from simulator.profiling.graph import (
+    ELEMENT_BYTES,
+    INPUT,
+    KINDS,
+    PROFILE_ELEMENT_BYTES,
+    Encoding,
+    Exit,
+    Layer,
+    LossEffect,
+    is_integer,
+)
 from simulator.profiling.partition import CutPoint, cut_points
 
 if TYPE_CHECKING:
@@ -66,6 +76,12 @@ class ModelProfile:
         Library versions at extraction.
     loss_effect : LossEffect or None
         Accuracy without the bytes that a lossy link does not deliver; None for a model that needs all of them.
+    missing_macs : int
+        Multiply-accumulates that another counter has seen and no layer has: the least that is missing from ``macs``.
+    outputs : tuple of int
+        Layers that make the final results, where there are more than the last one of the trunk; else empty.
+    form : str
+        ``training`` or ``deployed`` for a network whose branches are merged for inference, else empty.
     """
 
     name: str
@@ -84,6 +100,9 @@ class ModelProfile:
     uncounted: tuple[str, ...]
     versions: Mapping[str, str]
     loss_effect: LossEffect | None = None
+    missing_macs: int = 0
+    outputs: tuple[int, ...] = ()
+    form: str = ""
 
     @property
     def complete(self) -> bool:
@@ -91,14 +110,29 @@ class ModelProfile:
         return not self.uncounted
 
     @property
+    def missing_share(self) -> float:
+        """The least share of the multiply-accumulates that is missing; 0 where it cannot be bounded."""
+        return self.missing_macs / (self.macs + self.missing_macs) if self.missing_macs else 0.0
+
+    @property
     def input_bytes(self) -> int:
-        """Size of the input tensor as the model reads it."""
+        """Size of the input tensor, as `Layer` states sizes."""
+        element = ELEMENT_BYTES[self.input_dtype] if is_integer(self.input_dtype) else PROFILE_ELEMENT_BYTES
+        return math.prod(self.input_shape) * element
+
+    @property
+    def sent_input_bytes(self) -> int:
+        """Size of the input in the element type that the model reads."""
         return math.prod(self.input_shape) * ELEMENT_BYTES[self.input_dtype]
 
     @property
     def input_integer_bytes(self) -> int:
         """The part of `input_bytes` that no precision of a processor changes: all of it or nothing."""
         return self.input_bytes if is_integer(self.input_dtype) else 0
+
+    def tensor_bytes(self, index: int) -> int:
+        """Size of the output of a layer, or of the input of the model."""
+        return self.input_bytes if index == INPUT else self.graph[index].output_bytes
 
     @cached_property
     def trunk(self) -> tuple[int, ...]:
@@ -129,9 +163,8 @@ class ModelProfile:
     def text(self) -> str:
         """The profile as it stands in a file."""
         header = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "graph"}
-        if self.loss_effect is None:
-            del header["loss_effect"]
-        return encode(header, self.graph)
+        said = {key: value for key, value in header.items() if key not in OPTIONAL or value != OPTIONAL[key]}
+        return encode(said, self.graph)
 
     @cached_property
     def sha256(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
 from simulator.errors import Problem, ProfileError, did_you_mean
@@ -126,9 +126,41 @@ def find_cut(profile: ModelProfile, name: str) -> CutPoint:
     raise ProfileError(Problem(f'model "{profile.name}" has no cut called "{name}"', hint))
 
 
+def bytes_back(profile: ModelProfile) -> tuple[int, ...]:
+    """For every cut, the size of the results that are made behind it: what a server sends back.
+
+    What is made before the cut, or is a view of something that is, is there already. A profile that does not list its
+    results makes them all in the last layer.
+    """
+    if not profile.outputs:
+        return (profile.output_bytes,) * (len(profile.cut_points) - 1) + (0,)
+    position = {index: place for place, index in enumerate(profile.trunk)}
+    begins = {output: min(position.get(node, -1) for node in _views(profile, output)) for output in profile.outputs}
+    return tuple(
+        results_bytes(profile, [output for output, begin in begins.items() if begin >= cut.layers])
+        for cut in profile.cut_points
+    )
+
+
+def results_bytes(profile: ModelProfile, results: Sequence[int]) -> int:
+    """Size of some results, views of one tensor counted once."""
+    views = [_views(profile, result) for result in results]
+    parents = dict(chain.from_iterable(map(pairwise, views)))
+    sizes = {node: profile.tensor_bytes(node) for node in chain.from_iterable(views)}
+    return _crossing(set(results), parents, sizes)[0]
+
+
 def is_alias(kind: str, inputs: Sequence[int]) -> bool:
     """Whether the output of a layer shares the storage of its only input."""
     return kind == "reshape" and len(set(inputs)) == 1
+
+
+def _views(profile: ModelProfile, index: int) -> list[int]:
+    """A layer, what it is a view of, and so on to the tensor that owns the storage."""
+    found = [index]
+    while found[-1] != INPUT and is_alias(profile.graph[found[-1]].kind, profile.graph[found[-1]].inputs):
+        found.append(profile.graph[found[-1]].inputs[0])
+    return found
 
 
 def _last_uses(profile: ModelProfile, position: Mapping[int, int]) -> dict[int, int]:

@@ -93,6 +93,19 @@ def test_the_answer_of_an_exit_is_as_large_as_its_own_output(tmp_path: Path) -> 
     assert table.bytes_down.tolist() == [[4, 40], [0, 40], [0, 0]]
 
 
+def test_results_that_the_device_has_made_do_not_come_down(tmp_path: Path) -> None:
+    """800 bytes from the head and 40 from the tail are results: all from the server, the last after the head."""
+    model = chain(tmp_path, {"head": 800, "tail": 40}, input_bytes=4000)
+    stated = json.loads(Path(model).read_text()) | {"outputs": [0, 1], "output_bytes": 840}
+    Path(model).write_text(json.dumps(stated))
+    cards = (card(tmp_path, role, role, {"head": "1 ms", "tail": "1 ms"}) for role in ("device", "server"))
+    document = scenario(model, *cards, policies=[{"kind": "local"}])
+    _, plans = prepare(load_scenario(document))
+    assert plans[0].choices[0].table.bytes_down.ravel().tolist() == [840, 40, 0]
+    _, plans = prepare(load_scenario(document | {"result_size": "7 B"}))
+    assert plans[0].choices[0].table.bytes_down.ravel().tolist() == [7, 7, 0]
+
+
 def test_whoever_turns_back_evaluates_the_exits_on_the_device(tmp_path: Path) -> None:
     """Of what the server would have computed: head and exit, or all three; after the head only the tail."""
     table = two_ways(tmp_path).table

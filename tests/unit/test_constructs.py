@@ -211,6 +211,25 @@ def test_writes_in_place_are_not_lost(forward: Callable[..., Any], is_complete: 
     assert (found.uncounted == ()) == is_complete
 
 
+def _mixed(m: Any, x: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = m.a(x)
+        with torch.enable_grad():
+            first, second = m.b(y).chunk(2, 1)
+    return m.c(torch.cat([second, first], 1))
+
+
+def _chosen(m: Any, x: torch.Tensor) -> torch.Tensor:
+    return torch.cond(x.sum() > 0, lambda one: m.a(one), lambda one: m.c(m.b(one)), (x,))
+
+
+@pytest.mark.parametrize(("forward", "macs"), [(_mixed, 3 * 64), (_chosen, 2 * 64)])
+def test_regions_count_by_what_they_hold(forward: Callable[..., Any], macs: int) -> None:
+    """Mixed precision within gradients around three layers of 64 MACs; of two branches the one of two layers."""
+    found = of(forward, 1, 8, **{name: nn.Linear(8, 8) for name in "abc"})
+    assert (found.macs, found.uncounted, found.missing_macs) == (macs, (), 0)
+
+
 def test_an_operator_of_others_is_uncounted_whatever_its_name() -> None:
     """A ReLU that is called conv2d, and a linear that is none of PyTorch's."""
     library = torch.library.Library("mine_only", "DEF")
@@ -222,8 +241,21 @@ def test_an_operator_of_others_is_uncounted_whatever_its_name() -> None:
         found = of(lambda _, x: torch.ops.mine_only.linear(torch.ops.mine_only.conv2d(x)), 1, 8)
     finally:
         library._destroy()
-    assert found.macs == 0
+    assert (found.macs, found.missing_macs) == (0, 0)
     assert found.uncounted == ("mine_only.conv2d.default", "mine_only.linear.default")
+
+
+def test_what_is_missing_is_bounded_by_what_pytorch_sees_inside() -> None:
+    """A product of 8 x 8 x 8 that is counted, and one like it inside an operator of others that PyTorch can open."""
+    library = torch.library.Library("mine_opened", "DEF")
+    try:
+        library.define("square(Tensor x) -> Tensor")
+        library.impl("square", lambda x: x @ x, "CompositeImplicitAutograd")
+        found = of(lambda _, x: torch.ops.mine_opened.square(x) @ x, 8, 8)
+    finally:
+        library._destroy()
+    assert (found.macs, found.missing_macs, found.missing_share) == (512, 512, 0.5)
+    assert found.uncounted == ("mine_opened.square.default",)
 
 
 FREE = [
@@ -304,7 +336,8 @@ ALONE = [
 def test_free_operators_are_known_to_be_free(name: str) -> None:
     """What treats every element by itself, reduces, sorts or moves has no multiply-accumulate, and no caveat."""
     function = getattr(torch, name, None) or getattr(torch.special, name.removeprefix("special_"))
-    found = of(lambda _, x: function(x, x + 1) if name in FREE else function(x), 4, 4)
+    operands = {"logcumsumexp": (0,)}.get(name, ())
+    found = of(lambda _, x: function(x, x + 1) if name in FREE else function(x, *operands), 4, 4)
     assert (found.macs, found.uncounted) == (0, ())
 
 

@@ -23,7 +23,7 @@ from simulator.profiling.extract.capture import capture
 from simulator.profiling.extract.environment import quiet, require
 from simulator.profiling.extract.sources import Blueprint, blueprint
 from simulator.profiling.model import INPUT, ModelProfile, load_profile
-from simulator.profiling.partition import find_cut
+from simulator.profiling.partition import bytes_back, find_cut
 
 pytestmark = pytest.mark.torch
 
@@ -66,6 +66,26 @@ def test_quantised_values_are_told_from_numbers():
     assert crossing == 2523
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_the_precision_of_the_model_decides_nothing(dtype):
+    """A processor holds numbers at its own precision, whichever the model was written in; integers stay."""
+
+    def forward(m, x):
+        return m.fc(x).argmax(-1), m.fc(x).to(torch.float32)
+
+    wide = profile(Calling(forward, fc=nn.Linear(8, 4)), 1, 8)
+    narrow = profile(Calling(forward, fc=nn.Linear(8, 4)).to(getattr(torch, dtype)), 1, 8, dtype=dtype)
+    assert narrow.input_bytes == wide.input_bytes == 32
+    assert narrow.sent_input_bytes == 8 * torch.finfo(getattr(torch, dtype)).bits // 8
+    assert narrow.encodings[dtype].size_bytes == narrow.sent_input_bytes
+    for mine, its in zip(narrow.graph[:3], wide.graph[:3], strict=True):
+        assert (mine.param_bytes, mine.output_bytes, mine.integer_bytes) == (
+            its.param_bytes,
+            its.output_bytes,
+            its.integer_bytes,
+        )
+
+
 def test_indices_beside_values_are_integers():
     """Pooling that also returns where it found the largest values: 4 bytes and 8 bytes each."""
 
@@ -76,6 +96,54 @@ def test_indices_beside_values_are_integers():
     model = profile(Calling(unpooled, stem=nn.Conv2d(3, 2, 1)), 1, 3, 8, 8)
     pool = next(one for one in model.graph if one.kind == "pool")
     assert (pool.output_bytes, pool.integer_bytes) == (2 * 16 * (4 + 8), 2 * 16 * 8)
+
+
+def test_a_result_that_nobody_reads_does_not_cross():
+    """The largest of each of 1024 channels without its place (PointNet): 4096 bytes, not 8192 more of indices."""
+    net = Calling(lambda m, x: m.fc(torch.max(m.conv(x), 2)[0]), conv=nn.Conv1d(3, 1024, 1), fc=nn.Linear(1024, 4))
+    cut = find_cut(profile(net, 1, 3, 16), "max")
+    assert (cut.bytes, cut.tensors, cut.integer_bytes) == (4096, 1, 0)
+
+
+def test_each_result_is_a_tensor_with_its_own_readers():
+    """Values are read late, their places at once: after that 8 values cross, without the indices."""
+
+    def both(m, x):
+        values, places = torch.max(m.conv(x), 2)
+        return m.late(values + m.fc(places.to(torch.float32)))
+
+    net = Calling(both, conv=nn.Conv1d(3, 8, 1), fc=nn.Linear(8, 8), late=nn.Linear(8, 4))
+    model = profile(net, 1, 3, 16)
+    assert only(model, "max").output_bytes == 8 * (4 + 8)
+    assert find_cut(model, "to").bytes == 8 * 4 + 8 * 4
+    assert find_cut(model, "fc").bytes == 8 * 4 + 8 * 4
+
+
+class Features(nn.Module):
+    """A map of 16 x 64 x 128 values, a class vector of 10 from it, and a view of either."""
+
+    def __init__(self, with_views: bool) -> None:
+        super().__init__()
+        self.conv, self.pool, self.fc = nn.Conv2d(3, 16, 1), nn.AdaptiveAvgPool2d(1), nn.Linear(16, 10)
+        self._with_views = with_views
+
+    def forward(self, x):
+        first = self.conv(x)
+        second = self.fc(self.pool(first).flatten(1))
+        return (first, second, first.flatten(1), second.view(10), x) if self._with_views else (first, second)
+
+
+@pytest.mark.parametrize("with_views", [False, True])
+def test_what_the_device_has_is_not_sent_down_again(with_views):
+    """524 288 bytes made before the cut and 40 after it: 40 come down; views and the input count once or not at all."""
+    model = profile(Features(with_views), 1, 3, 64, 128)
+    assert model.output_bytes == 524_288 + 40
+    assert [model.graph[index].name for index in model.outputs][:2] == ["conv", "fc"]
+    assert [(cut.name, back) for cut, back in zip(model.cut_points, bytes_back(model), strict=True)][:2] == [
+        ("input", 524_328),
+        ("conv", 40),
+    ]
+    assert set(bytes_back(model)[1:]) == {40, 0}
 
 
 @pytest.mark.parametrize(
@@ -213,7 +281,7 @@ def test_a_constant_scale_per_channel_is_fused():
 
 def test_an_operator_that_nobody_counts_makes_the_profile_incomplete():
     """The exponential of a matrix is neither counted nor known to be free, and the profile says so."""
-    model = profile(Calling(lambda self, x: torch.linalg.matrix_exp(self.fc(x)), fc=nn.Linear(4, 4)), 4, 4)
+    model = profile(Calling(lambda self, x: torch.linalg.matrix_exp(self.fc(x)), fc=nn.Linear(4, 4)), 1, 4, 4)
     assert model.uncounted == ("aten.linalg_matrix_exp.default",)
     assert not model.complete
     assert model.macs == 64
@@ -391,9 +459,10 @@ def test_the_first_layer_reads_the_input():
 
 @pytest.mark.parametrize("name", ["resnet18", "tiny_yolov2", "ds_cnn", "resnet50_exits", "bert-base"])
 def test_a_shipped_profile_is_what_extraction_gives(name):
-    """The graph in the file is the graph of the model that it names."""
+    """The graph in the file is the graph of the model that it names, and so are its results."""
     shipped = load_profile(name)
-    assert extract(shipped.source).graph == shipped.graph
+    found = extract(shipped.source)
+    assert (found.graph, found.outputs) == (shipped.graph, shipped.outputs)
 
 
 @pytest.mark.slow

@@ -98,6 +98,13 @@ def test_a_result_that_nobody_reads_stays_to_the_end_of_its_side() -> None:
     assert needs.after(2)[1] == 100 + 100
 
 
+def test_a_result_that_is_read_stays_to_the_end() -> None:
+    """A map of 60 bytes is a result and the next layer's input: it waits beside the last two layers."""
+    model = profile([layer("map", [INPUT], 60), layer("b", [0], 100), layer("c", [1], 100)], input_elements=1)
+    assert peak(model) == 100 + 100
+    assert peak(replace(model, outputs=(0, 2), output_bytes=160)) == 60 + 100 + 100
+
+
 def test_the_head_of_an_exit_runs_beside_the_trunk() -> None:
     """The head's 300 bytes are needed while the trunk's 100 wait for their next reader."""
     model = profile(

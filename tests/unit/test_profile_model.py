@@ -166,6 +166,8 @@ def test_every_key_is_needed(tmp_path, key):
         (_set("columns", ["name"]), "columns are"),
         (_set("graph", "none"), "'none' is not a list"),
         (_set("uncounted", [3]), "3 is not a non-empty text"),
+        (_set("outputs", [99]), "99 is no layer of the trunk"),
+        (_set("outputs", [0]), "but the outputs have"),
         (_set("flops", 3), 'unknown key "flops"'),
     ],
 )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.check import contradictions
 from simulator.profiling.extract.capture import capture
 from simulator.profiling.extract.encodings import encodings
 from simulator.profiling.extract.environment import versions
+from simulator.profiling.extract.forms import form_of
 from simulator.profiling.extract.fusion import fuse
 from simulator.profiling.extract.heads import exits_of
 from simulator.profiling.extract.layers import layers_of
+from simulator.profiling.extract.parameters import with_parameters
 from simulator.profiling.extract.sources import Blueprint
-from simulator.profiling.model import ModelProfile
+from simulator.profiling.model import INPUT, ModelProfile
+from simulator.profiling.partition import results_bytes
 
 
 def assemble(plan: Blueprint) -> ModelProfile:
@@ -24,29 +29,37 @@ def assemble(plan: Blueprint) -> ModelProfile:
     """
     captured = capture(plan)
     found = layers_of(captured)
-    if not found.graph or not found.outputs:
+    results = tuple(sorted({index for index, _ in found.outputs} - {INPUT}))  # who has the input need not make it
+    if not found.graph or not results:
         raise ExtractionError(Problem(f"{plan.source} computes nothing from its input"))
     names = tuple(getattr(captured.module, "exit_names", ()))
     exits = exits_of(plan.source, names, found.graph, found.outputs)
     heads = {index for head in exits for index in head.layers}
-    trunk = [layer for index, layer in enumerate(found.graph) if index not in heads]
+    graph, unread_params = with_parameters(found.graph, found.reads, captured.module, heads)
+    trunk = [layer for index, layer in enumerate(graph) if index not in heads]
+    is_plain = bool(exits) or results == (len(found.graph) - 1,)
     profile = ModelProfile(
         name=plan.name,
         source=plan.source,
         input_shape=plan.input_shape,
         input_dtype=plan.input_dtype,
-        graph=fuse(found.graph, found.foldable, {index for index, _ in found.outputs}),
+        graph=fuse(graph, found.foldable, {index for index, _ in found.outputs}),
         macs=sum(layer.macs for layer in trunk),
-        params=sum(layer.params for layer in trunk) + found.unread_params,
-        unread_params=found.unread_params,
+        params=sum(layer.params for layer in trunk) + unread_params,
+        unread_params=unread_params,
         exits=exits,
-        output_bytes=found.outputs[-1][1] if exits else sum(size for _, size in found.outputs),
+        output_bytes=found.outputs[-1][1],
         encodings=encodings(plan.input_shape, plan.input_dtype),
         top1=plan.top1,
         top1_source=plan.top1_source,
         uncounted=tuple(found.uncounted),
         versions=versions("torch", *plan.packages),
+        missing_macs=found.missing_macs,
+        outputs=() if is_plain else results,
+        form=form_of(captured.module),
     )
+    if not exits:
+        profile = replace(profile, output_bytes=results_bytes(profile, results))
     problems = contradictions(profile)
     if problems:
         raise ExtractionError(problems)

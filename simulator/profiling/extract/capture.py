@@ -1,27 +1,34 @@
 """From a blueprint to the operators that an inference executes, without weights and without computing anything.
 
 Parameters are created but never initialised or touched (they become fake tensors), and `torch.export` traces the
-module with fake inputs. The graph is the training IR, in which convolution, linear, batch-norm and attention are
-still single operators. Writes through views (``y[:, :2] = ...``) are turned into data flow where they occur.
+module with fake inputs. A model that computes with its parameters while it is built is built once more with values.
+The graph is the training IR, in which convolution, linear, batch-norm and attention are still single operators. Writes
+through views (``y[:, :2] = ...``) are turned into data flow where they occur.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import is_lazy
 
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.extract.eager import eager_macs
 from simulator.profiling.extract.environment import quiet
+from simulator.profiling.extract.forms import deploy
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
-from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, raised
+from simulator.profiling.extract.parameters import LISTED
+from simulator.profiling.extract.refusals import refused
+from simulator.profiling.extract.regions import inline_regions
+from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, importable, raised
 from simulator.profiling.extract.state import written_by
 
 
@@ -52,26 +59,39 @@ def capture(plan: Blueprint) -> Captured:
     ExtractionError
         If the module cannot be built or its graph depends on the values of the input.
     """
-    with quiet():
-        module = _build(plan)
-        mode = FakeTensorMode(allow_non_fake_inputs=True)
-        with mode:
-            _make_fake(module)
-            example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
-        args, kwargs = ((), {plan.keyword: example}) if plan.keyword else ((example,), {})
+    with quiet(), importable(plan.folder):
         try:
-            with torch.no_grad():
-                program = torch.export.export(module, args, kwargs, strict=False)
-            seen = eager_macs(module, args, kwargs, mode)
-        except MODEL_ERRORS as error:
-            shape = ",".join(str(extent) for extent in plan.input_shape)
-            hint = "give the input that it expects with --input; control flow must not depend on values"
-            what = f"{plan.source} cannot be captured with input {shape}"
-            raise ExtractionError(raised(what, error, hint)) from error
-        if writes_through_view(program.graph, program.graph_signature.user_inputs):
-            _drop_idle_dropouts(program)
-            program = program.run_decompositions({})
+            return _captured(plan, with_weights=False)
+        except ExtractionError as error:
+            if not _needs_weights(error.__cause__):
+                raise
+        return _captured(plan, with_weights=True)
+
+
+def _captured(plan: Blueprint, with_weights: bool) -> Captured:
+    module = _build(plan, with_weights)
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    with mode:
+        _make_fake(module)
+        example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
+    args, kwargs = ((), {plan.keyword: example}) if plan.keyword else ((example,), {})
+    try:
+        with torch.no_grad(), redirect_stderr(StringIO()):  # export prints the graph when it fails
+            program = torch.export.export(module, args, kwargs, strict=False)
+        seen = eager_macs(module, args, kwargs, mode)
+    except MODEL_ERRORS as error:
+        raise ExtractionError(refused(plan, error)) from error
+    inline_regions(program.graph_module)
+    if writes_through_view(program.graph, program.graph_signature.user_inputs):
+        _drop_idle_dropouts(program)
+        program = program.run_decompositions({})
     return Captured(module, program, seen)
+
+
+def _needs_weights(error: BaseException | None) -> bool:
+    """Whether a model failed because its parameters have no values: it computes with them while it is built."""
+    text = str(error)
+    return "meta" in text or "uninitialized parameter" in text.lower()
 
 
 def _drop_idle_dropouts(program: ExportedProgram) -> None:
@@ -111,16 +131,45 @@ def writes_through_view(graph: torch.fx.Graph, inputs: Collection[str]) -> bool:
     return False
 
 
-def _build(plan: Blueprint) -> torch.nn.Module:
+def _build(plan: Blueprint, with_weights: bool) -> torch.nn.Module:
     try:
-        with _untouched_parameters():
+        with nullcontext() if with_weights else _untouched_parameters():
             module = plan.build()
+            if plan.deployed and isinstance(module, torch.nn.Module):
+                deploy(module, plan.source)
+        if with_weights and isinstance(module, torch.nn.Module) and any(map(is_lazy, module.parameters())):
+            _run_once(module, plan)
+    except ExtractionError:
+        raise
     except MODEL_ERRORS as error:
         raise ExtractionError(raised(f"{plan.source} cannot be built", error)) from error
     if not isinstance(module, torch.nn.Module):
         message = f"{plan.source} gives {type(module).__name__}, not a torch.nn.Module"
         raise ExtractionError(Problem(message, "name a class or a function that returns a module"))
+    _adopt_listed(module)
     return module.eval()
+
+
+def _adopt_listed(module: torch.nn.Module) -> None:
+    """Modules in plain lists, which PyTorch does not know of, become children with names like ``blocks[0]``."""
+    known = set(module.modules())
+    pending = list(known)
+    while pending:
+        parent = pending.pop()
+        held = [(name, value) for name, value in vars(parent).items() if isinstance(value, list | tuple)]
+        for name, place, child in ((name, place, one) for name, value in held for place, one in enumerate(value)):
+            if isinstance(child, torch.nn.Module) and child not in known:
+                parent.add_module(f"{name}{LISTED}{place}]", child)
+                found = set(child.modules()) - known
+                known |= found
+                pending += found
+
+
+def _run_once(module: torch.nn.Module, plan: Blueprint) -> None:
+    """Lazy layers learn their shapes from the first input."""
+    example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
+    with torch.no_grad():
+        module.eval()(**{plan.keyword: example}) if plan.keyword else module.eval()(example)
 
 
 @contextmanager
@@ -140,12 +189,12 @@ def _untouched_parameters() -> Iterator[None]:
 
 
 def _make_fake(module: torch.nn.Module) -> None:
-    """Replace what lies on the meta device by fake tensors on the CPU, so that code that looks at devices runs."""
+    """Replace parameters, and what lies on the meta device, by fake tensors on the CPU: values are no longer needed."""
     fakes: dict[int, torch.Tensor] = {}
     for child in module.modules():
         for tensors, wrap in ((child._parameters, _frozen), (child._buffers, torch.Tensor.detach)):
             for name, tensor in tensors.items():
-                if tensor is not None and tensor.is_meta:
+                if tensor is not None and (tensor.is_meta or wrap is _frozen):
                     if id(tensor) not in fakes:
                         fakes[id(tensor)] = wrap(torch.empty(tensor.shape, dtype=tensor.dtype))
                     tensors[name] = fakes[id(tensor)]

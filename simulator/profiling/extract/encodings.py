@@ -2,13 +2,14 @@
 
 JPEG means: Matsubara, Levorato, Restuccia, "Split Computing and Early Exiting for Deep Learning Applications", ACM
 Computing Surveys 2022 (arXiv 2103.04505), table 2. Other resolutions are scaled by the number of pixels, as estimates.
+A batch of pictures is as many files.
 """
 
 from __future__ import annotations
 
 import math
 
-from simulator.profiling.graph import ELEMENT_BYTES, Encoding
+from simulator.profiling.graph import ELEMENT_BYTES, Encoding, is_integer
 
 _SURVEY = "arXiv 2103.04505, table 2"
 _IMAGENET_BYTES, _IMAGENET_SIDE = 44_770.0, 224
@@ -29,12 +30,17 @@ def encodings(shape: tuple[int, ...], dtype: str) -> dict[str, Encoding]:
     exact = {
         dtype: Encoding(float(elements * ELEMENT_BYTES[dtype]), f"computed: {elements} elements of {dtype}", False)
     }
-    if dtype != "float32":
+    if is_integer(dtype):
         return exact
     exact["uint8"] = Encoding(float(elements), f"computed: {elements} elements of one byte", False)
     if len(shape) == 4 and shape[1] == 3:
-        exact["jpeg"] = _jpeg(shape[2], shape[3])
+        one = _jpeg(shape[2], shape[3])
+        exact["jpeg"] = one if shape[0] == 1 else _several(shape[0], one)
     return exact
+
+
+def _several(pictures: int, one: Encoding) -> Encoding:
+    return Encoding(pictures * one.size_bytes, f"{pictures} files of: {one.source}", one.estimated)
 
 
 def _jpeg(height: int, width: int) -> Encoding:

@@ -56,7 +56,7 @@ def prepare() -> Any:
 def quiet() -> Iterator[None]:
     """Libraries keep to themselves what they say about their own deprecations and defaults; errors are raised."""
     before = logging.root.manager.disable
-    logging.disable(max(before, logging.WARNING))
+    logging.disable(max(before, logging.ERROR))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,7 +1,9 @@
 """From a captured graph to layers: which operators count as layers, what they read, what they cost.
 
 What neither outputs nor state need is left out. What depends on parameters and constant buffers alone is folded into
-the layers that read it. Tuples are dissolved: each part of a split is a layer of its own that aliases the split tensor.
+the layers that read it. Tuples are dissolved: each part of a split is a layer of its own that aliases the split tensor;
+so is each result of an operator of which several are read, as parts of one piece of memory. Results that nobody reads
+do not exist.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.export.graph_signature import OutputKind
 from torch.fx import Node
 
 from simulator.profiling.check import RESERVED
@@ -19,6 +22,7 @@ from simulator.profiling.extract.capture import Captured
 from simulator.profiling.extract.count import arguments, count_macs
 from simulator.profiling.extract.eager import graph_macs
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
+from simulator.profiling.extract.sizes import is_integer, tensor_bytes
 from simulator.profiling.extract.state import state_of
 from simulator.profiling.graph import INPUT, Layer
 
@@ -27,27 +31,30 @@ _FOLDED_ARITHMETIC = ("add", "sub", "mul", "div")
 
 @dataclass
 class Layers:
-    """Layers of a captured graph, not yet fused.
+    """Layers of a captured graph, not yet fused and without their parameters.
 
     Attributes
     ----------
     graph : list of Layer
         In topological order.
+    reads : list of set of str
+        For each layer the names of the parameters that it reads.
     outputs : list of (int, int)
         For every output of the model the layer that makes it and its bytes.
     foldable : set of int
         Layers that scale or shift each channel by constants.
     uncounted : list of str
         Operators that are neither counted nor known to be free.
-    unread_params : int
-        Parameters that the inference never reads.
+    missing_macs : int
+        Multiply-accumulates that PyTorch's own counter sees and the graph does not have.
     """
 
     graph: list[Layer] = field(default_factory=list)
+    reads: list[set[str]] = field(default_factory=list)
     outputs: list[tuple[int, int]] = field(default_factory=list)
     foldable: set[int] = field(default_factory=set)
     uncounted: list[str] = field(default_factory=list)
-    unread_params: int = 0
+    missing_macs: int = 0
 
 
 def layers_of(captured: Captured) -> Layers:
@@ -62,42 +69,40 @@ class _Reader:
         signature = captured.program.graph_signature
         self._module = captured.module
         # more operators are in the graph than the counter knows; fewer mean that the capture has lost some
-        self._lost_macs = max(captured.eager_macs - graph_macs(captured.program.graph), 0)
+        self._found = Layers(missing_macs=max(captured.eager_macs - graph_macs(captured.program.graph), 0))
         self._nodes = list(captured.program.graph.nodes)
         self._parameters = dict(signature.inputs_to_parameters)
         self._inputs = set(signature.user_inputs)
-        results = set(signature.user_outputs)
         own = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
         self._state = state_of(self._nodes, self._inputs, own)
-        self._results = [node for node in self._nodes[-1].all_input_nodes if node.name in results]
+        made = zip(signature.output_specs, self._nodes[-1].args[0], strict=True)
+        outputs = (one for spec, one in made if spec.kind is OutputKind.USER_OUTPUT and isinstance(one, Node))
+        self._results = list(dict.fromkeys(outputs))
+        self._needed = _ancestors([*self._results, *self._state.written])
         self._softmaxes = {_path(node) for node in self._nodes if _is_kind(node, "softmax")}
         self._index: dict[Node, int] = {}
         self._constants: dict[Node, set[str]] = {}
         self._splits: set[Node] = set()
-        self._claimed: set[int] = set()
         self._names: dict[str, int] = {}
         self._input_bytes = 0
-        self._found = Layers()
 
     def read(self) -> Layers:
-        needed = _ancestors([*self._results, *self._state.written])
         for node in self._nodes:
-            if node in needed:
+            if node in self._needed:
                 self._visit(node)
         found = self._found
         for node in self._results:
             if node in self._index:
-                found.outputs.append((self._index[node], _bytes(node.meta["val"])))
-        every = {id(parameter): parameter.numel() for parameter in self._module.parameters()}
-        found.unread_params = sum(every.values()) - sum(layer.params for layer in found.graph)
-        lost = [f"{self._lost_macs} MAC that the captured graph has lost"] if self._lost_macs else []
-        found.uncounted = sorted({*found.uncounted, *self._state.hidden, *lost})
+                found.outputs.append((self._index[node], tensor_bytes(node.meta["val"])))
+        found.uncounted = sorted({*found.uncounted, *self._state.hidden})
+        if found.missing_macs and not found.uncounted:
+            found.uncounted = ["what the captured graph has lost"]
         return found
 
     def _visit(self, node: Node) -> None:
         if node.op == "placeholder" and node.name in self._inputs:
             self._index[node] = INPUT
-            self._input_bytes = _bytes(node.meta["val"])
+            self._input_bytes = tensor_bytes(node.meta["val"])
         elif node in self._state.changing:
             pass  # it is there wherever its readers are: it is no layer, no input and no constant
         elif node.op != "call_function":
@@ -119,11 +124,14 @@ class _Reader:
         operands = [source for source in node.all_input_nodes if source in self._index]
         inputs = tuple(dict.fromkeys(self._index[source] for source in operands))
         constants = [source for source in node.all_input_nodes if source in self._constants]
-        params, param_bytes = self._claim(constants)
+        self._found.reads.append(set().union(*(self._constants[constant] for constant in constants)))
         named = node.all_input_nodes[0] if node.target is operator.getitem else node
         kind, macs = self._cost(node, constants)
-        shape, size, integer_bytes = _result(node)
+        results = self._read_results(node)
+        size = sum(map(tensor_bytes, results))
         self._index[node] = len(self._found.graph)
+        if len(results) > 1:
+            self._splits.add(node)
         if kind == "elementwise" and len(operands) == 1 and _per_channel(node, constants):
             self._found.foldable.add(self._index[node])
         self._found.graph.append(
@@ -132,29 +140,26 @@ class _Reader:
                 kind=kind,
                 op=str(named.target),
                 macs=macs,
-                params=params,
-                param_bytes=param_bytes,
+                params=0,
+                param_bytes=0,
                 inputs=inputs,
                 input_bytes=sum(self._size(source) for source in inputs),
-                output_shape=shape,
+                output_shape=tuple(results[0].shape) if results else (),
                 output_bytes=size,
-                integer_bytes=integer_bytes,
+                integer_bytes=sum(map(tensor_bytes, filter(is_integer, results))),
             )
         )
 
+    def _read_results(self, node: Node) -> list[torch.Tensor]:
+        """The results of an operator that somebody reads."""
+        value: Any = node.meta["val"]
+        if isinstance(value, torch.Tensor):
+            return [value]
+        readers = (user for user in node.users if user.target is operator.getitem and user in self._needed)
+        return [value[place] for place in sorted({user.args[1] for user in readers})]
+
     def _size(self, index: int) -> int:
         return self._input_bytes if index == INPUT else self._found.graph[index].output_bytes
-
-    def _claim(self, constants: list[Node]) -> tuple[int, int]:
-        """Number and bytes of the parameters that no earlier layer has read."""
-        count = size = 0
-        for name in sorted(set().union(*(self._constants[node] for node in constants))):
-            parameter = self._module.get_parameter(name)
-            if id(parameter) not in self._claimed:
-                self._claimed.add(id(parameter))
-                count += parameter.numel()
-                size += parameter.numel() * parameter.element_size()
-        return count, size
 
     def _cost(self, node: Node, constants: list[Node]) -> tuple[str, int]:
         """Kind and MACs of a layer."""
@@ -217,22 +222,6 @@ def _path(node: Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     path = next(reversed(stack.values()))[0] if stack else ""
     return re.sub(r"@\d+", "", path)
-
-
-def _bytes(value: torch.Tensor) -> int:
-    return int(value.numel() * value.element_size())
-
-
-def _result(node: Node) -> tuple[tuple[int, ...], int, int]:
-    """Shape of the first result of a node, bytes of all results that somebody reads, and of integers among them."""
-    value: Any = node.meta["val"]
-    if isinstance(value, torch.Tensor):
-        first, read = value, [value]
-    else:
-        first = value[0]
-        read = [value[place] for place in sorted({u.args[1] for u in node.users if u.target is operator.getitem})]
-    integers = (result for result in read if not (result.is_floating_point() or result.is_complex()))
-    return tuple(first.shape), sum(map(_bytes, read)), sum(map(_bytes, integers))
 
 
 def _convolution_kind(name: str, given: dict[str, Any]) -> str:

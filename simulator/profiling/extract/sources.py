@@ -10,8 +10,9 @@ import importlib
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +35,16 @@ _TORCHVISION_ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 #: tokens of a text input, and side of an image, where neither the user nor the architecture says
 DEFAULT_TOKENS = 128
 DEFAULT_PIXELS = 224
+#: how to give an input that is a picture, and what else libraries call their main input
+_PICTURE = "give it: --input 1,3,224,224"
+_SOUNDS: Mapping[str, str] = MappingProxyType(
+    {
+        "input_values": "give the samples of a sound: --input 1,16000",
+        "input_features": "give the bands and frames of a sound: --input 1,80,3000",
+    }
+)
+#: ending of a source whose network is wanted as it is deployed
+DEPLOYED = ":deployed"
 #: characters of a value in a message
 _SHOWN = 60
 
@@ -58,6 +69,10 @@ class Blueprint:
         Published accuracy as a fraction, and who published it.
     packages : tuple of str
         Libraries whose versions belong to the profile.
+    deployed : bool
+        Whether blocks with branches for training are merged as they are for inference.
+    folder : str
+        Folder whose files the model's own code may import; empty for none.
     """
 
     name: str
@@ -69,6 +84,8 @@ class Blueprint:
     top1: float | None = None
     top1_source: str | None = None
     packages: tuple[str, ...] = field(default=())
+    folder: str = ""
+    deployed: bool = False
 
 
 def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprint:
@@ -82,19 +99,42 @@ def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprin
     if input_shape is not None and (not input_shape or any(extent < 1 for extent in input_shape)):
         shown = ",".join(str(extent) for extent in input_shape)
         raise ExtractionError(Problem(f'input shape "{shown}" is not a shape', "for example 1,3,224,224"))
-    prefix, _, name = source.partition(":")
+    plain = source.removesuffix(DEPLOYED)
+    prefix, _, name = plain.partition(":")
     if not prefix or not name:
         hint = "write torchvision:NAME, timm:NAME, hf:NAME or package.module:factory"
         raise ExtractionError(Problem(f'"{source}" is not a source of a model', hint))
     shape = None if input_shape is None else tuple(int(extent) for extent in input_shape)
-    return _READERS.get(prefix, _from_factory)(source, name, shape)
+    found = _READERS.get(prefix, _from_factory)(plain, name, shape)
+    return found if plain == source else replace(found, source=source, name=f"{name}_deployed", deployed=True)
 
 
-def _known_shape(source: str, *shapes: tuple[int, ...] | None) -> tuple[int, ...]:
+@contextmanager
+def importable(folder: str) -> Iterator[None]:
+    """Files of a folder can be imported."""
+    if folder:
+        sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+def _known_shape(source: str, *shapes: tuple[int, ...] | None, hint: str = _PICTURE) -> tuple[int, ...]:
     for shape in shapes:
         if shape is not None:
             return shape
-    raise ExtractionError(Problem(f'the input shape of "{source}" is not known', "give it: --input 1,3,224,224"))
+    raise ExtractionError(Problem(f'the input shape of "{source}" is not known', hint))
+
+
+def _extent(shape: tuple[int, ...]) -> int | tuple[int, ...]:
+    """Side of a square picture, height and width of another."""
+    return shape[-1] if len(set(shape[-2:])) == 1 else shape[-2:]
+
+
+def _picture(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape[2:]))
 
 
 def _is_shape(declared: Any) -> bool:
@@ -111,11 +151,11 @@ def raised(what: str, error: BaseException, hint: str = "") -> Problem:
     problem = Problem(f"{what}: {named}", hint)
     if isinstance(error, SyntaxError) and error.filename:
         return problem.located(error.filename, error.lineno or 0, max(1, error.offset or 1))
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if is_own(frame.filename)]
     return problem.located(own[-1].filename, own[-1].lineno or 0, (own[-1].colno or 0) + 1) if own else problem
 
 
-def _is_own(filename: str) -> bool:
+def is_own(filename: str) -> bool:
     """Whether code is neither of this program nor of Python or an installed package."""
     path = Path(filename)
     if not path.is_file() or "site-packages" in path.parts or "dist-packages" in path.parts:
@@ -155,6 +195,9 @@ def _from_torchvision(source: str, name: str, shape: tuple[int, ...] | None) -> 
             top1, top1_source = round(accuracy / 100, 6), f"torchvision {default} (meta _metrics, ImageNet-1K acc@1)"
     wanted = _known_shape(source, shape, size)
     if name.startswith("vit_"):
+        if len(set(wanted[2:])) > 1:
+            hint = f"timm's take others: timm:vit_base_patch16_224 --input {','.join(map(str, wanted))}"
+            raise ExtractionError(Problem(f"{source} takes square pictures, not {_picture(wanted)}", hint))
         arguments["image_size"] = wanted[-1]
     return Blueprint(
         name,
@@ -176,7 +219,7 @@ def _from_timm(source: str, name: str, shape: tuple[int, ...] | None) -> Bluepri
         raise _unknown(source, name, "timm", timm.list_models())
     settings = timm.models.get_pretrained_cfg(architecture)
     size = (1, *settings.input_size) if settings is not None and settings.input_size else None
-    resize = {} if shape is None or shape == size else {"img_size": shape[-1]}
+    resize = {} if shape is None or shape == size else {"img_size": _extent(shape)}
     wanted = _known_shape(source, shape, size)
 
     def build() -> Any:
@@ -210,11 +253,18 @@ def _from_transformers(source: str, name: str, shape: tuple[int, ...] | None) ->
     usual: tuple[int, ...] | None = (1, DEFAULT_TOKENS) if text else None
     if keyword == "pixel_values" and isinstance(image, int):
         usual = (1, getattr(config, "num_channels", 3), image, image)
+        if shape is not None and len(shape) == 4 and hasattr(config, "image_size"):
+            config.image_size = _extent(shape)
+    wanted = _known_shape(source, shape, usual, hint=_SOUNDS.get(keyword, _PICTURE))
+    positions = getattr(config, "max_position_embeddings", None)
+    if text and isinstance(positions, int) and 0 < positions < wanted[-1]:
+        message = f"{source} has {positions} positions, too few for {wanted[-1]} tokens"
+        raise ExtractionError(Problem(message, f"give at most --input 1,{positions}"))
     return Blueprint(
         name,
         source,
         lambda: transformers.AutoModel.from_config(config),
-        _known_shape(source, shape, usual),
+        wanted,
         input_dtype="int64" if text else "float32",
         keyword=keyword,
         packages=("transformers",),
@@ -225,15 +275,13 @@ def _from_factory(source: str, name: str, shape: tuple[int, ...] | None) -> Blue
     """A module of anyone's own: its attributes ``input_shape`` and ``input_dtype`` tell the usual input."""
     module_name = source.partition(":")[0]
     here = str(Path.cwd())
-    sys.path.insert(0, here)
     try:
-        module = importlib.import_module(module_name)
-        factory = getattr(module, name, None)
+        with importable(here):
+            module = importlib.import_module(module_name)
+            factory = getattr(module, name, None)
     except MODEL_ERRORS as error:
         hint = "the module is looked up in the working directory and among the installed packages"
         raise ExtractionError(raised(f'"{module_name}" cannot be imported', error, hint)) from error
-    finally:
-        sys.path.remove(here)
     if not callable(factory):
         callables = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise ExtractionError(Problem(f'"{module_name}" has nothing callable "{name}"', did_you_mean(name, callables)))
@@ -246,7 +294,7 @@ def _from_factory(source: str, name: str, shape: tuple[int, ...] | None) -> Blue
         hint = "for example input_shape = (1, 3, 224, 224)"
         raise ExtractionError(Problem(f'input_shape "{str(declared)[:_SHOWN]}" of {source} is not a shape', hint))
     usual = None if declared is None else tuple(declared)
-    return Blueprint(name, source, factory, _known_shape(source, shape, usual), input_dtype=dtype)
+    return Blueprint(name, source, factory, _known_shape(source, shape, usual), input_dtype=dtype, folder=here)
 
 
 _READERS: Mapping[str, Callable[[str, str, tuple[int, ...] | None], Blueprint]] = MappingProxyType(

@@ -77,7 +77,7 @@ class _Reader:
         self._file = graph
         self._index: dict[str, int] = {graph.input: INPUT}
         self._constants: dict[str, frozenset[str]] = {"": frozenset()}
-        self._claimed: set[str] = set()
+        self._owner: dict[str, int] = {}
         self._found = Layers()
         self._places: list[tuple[str, str]] = []
         self._statistics: set[str] = set()
@@ -95,7 +95,7 @@ class _Reader:
             raise ExtractionError(Problem(f"{self._file.path} computes nothing from its input"))
         for name in outputs:
             if self._index[name] != INPUT:
-                found.outputs.append((self._index[name], self._file.tensors[name].size_bytes))
+                found.outputs.append((self._index[name], self._file.tensors[name].profile_bytes))
         found.uncounted = sorted(set(found.uncounted))
         found.graph = [replace(layer, name=name) for layer, name in zip(found.graph, self._names(), strict=True)]
         return found
@@ -156,11 +156,11 @@ class _Reader:
         operands = [name for name in read if name in self._index and name not in inside]
         sources = tuple(dict.fromkeys(self._index[name] for name in operands))
         constants = [name for name in read if name in self._constants and name not in self._statistics]
-        params, param_bytes = self._claim(constants)
         kind, macs = self._cost(unit)
         needed = [name for name in outputs if name == outputs[0] or self._is_read(name)]
         results = [self._file.tensor(name, unit.nodes[-1]) for name in needed]
         place = len(self._found.graph)
+        params, param_bytes, shared = self._claim(constants, place)
         self._index |= dict.fromkeys(outputs, place)
         if self._scales_channels(unit, constants, results[0]):
             self._found.foldable.add(place)
@@ -177,8 +177,9 @@ class _Reader:
                 inputs=sources,
                 input_bytes=sum(self._size(source) for source in sources),
                 output_shape=results[0].shape,
-                output_bytes=sum(result.size_bytes for result in results),
+                output_bytes=sum(result.profile_bytes for result in results),
                 integer_bytes=sum(result.size_bytes for result in results if not result.floating),
+                shared=shared,
             )
         )
 
@@ -187,20 +188,24 @@ class _Reader:
 
     def _size(self, index: int) -> int:
         if index == INPUT:
-            return self._file.tensors[self._file.input].size_bytes
+            return self._file.tensors[self._file.input].profile_bytes
         return self._found.graph[index].output_bytes
 
-    def _claim(self, constants: Sequence[str]) -> tuple[int, int]:
-        """Number and bytes of the parameters that no earlier layer has read."""
+    def _claim(self, constants: Sequence[str], place: int) -> tuple[int, int, tuple[tuple[int, int], ...]]:
+        """Number and bytes of the parameters that no earlier layer has read, and bytes read again, by their layer."""
         count = size = 0
+        shared: dict[int, int] = {}
         for name in sorted(frozenset().union(*(self._constants[name] for name in constants))):
             tensor = self._file.tensors.get(name)
-            if tensor is None or name in self._claimed or name in self._statistics or not _learned(tensor):
+            if tensor is None or name in self._statistics or not _learned(tensor):
                 continue
-            self._claimed.add(name)
-            count += tensor.elements
-            size += tensor.size_bytes
-        return count, size
+            owner = self._owner.setdefault(name, place)
+            if owner == place:
+                count += tensor.elements
+                size += tensor.profile_bytes
+            else:
+                shared[owner] = shared.get(owner, 0) + tensor.profile_bytes
+        return count, size, tuple(sorted(shared.items()))
 
     def _cost(self, unit: Unit) -> tuple[str, int]:
         """Kind and MACs of a layer."""

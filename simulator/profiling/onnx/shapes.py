@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.errors import ExtractionError, Problem
+from simulator.profiling.graph import PROFILE_ELEMENT_BYTES
 
 #: largest constant that takes part in the computation of shapes, in elements
 _SMALL = 4096
@@ -39,6 +40,11 @@ class Tensor:
     def size_bytes(self) -> int:
         """Size of the tensor."""
         return self.elements * self.element_bytes
+
+    @property
+    def profile_bytes(self) -> int:
+        """Size as a profile states it: floating-point numbers at the bytes of float32, integers at their own."""
+        return self.elements * (PROFILE_ELEMENT_BYTES if self.floating else self.element_bytes)
 
 
 def fix_shapes(model: Any) -> tuple[dict[str, Any], Any, str]:

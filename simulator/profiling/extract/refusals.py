@@ -1,0 +1,67 @@
+"""Why a model cannot be captured, in words: what its author would change, and the line where.
+
+Some reasons have words of their own: shapes or branches that depend on the values of the input, quantised layers,
+several inputs, and an input that does not fit.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
+from simulator.errors import Problem
+from simulator.profiling.extract.sources import Blueprint, is_own, raised
+
+_BY_VALUES = (DynamicOutputShapeException, DataDependentOutputException, GuardOnDataDependentSymNode)
+_FIXED = "a profile needs one graph for all inputs: use a mask or torch.where, or profile the part before that line"
+_WRAP = "profile a factory of your own that returns a module which takes one tensor and makes the other inputs itself"
+#: how a forward pass says that an input is missing
+_MISSING = re.compile(r"missing \d+ required|\bspecif(y|ied)\b|must provide|need to provide")
+#: what stands where nobody gave a value
+_NOTHING = "'NoneType' object"
+
+
+def refused(plan: Blueprint, error: BaseException) -> Problem:
+    """The problem of a model that cannot be captured."""
+    if isinstance(error, _BY_VALUES) or "data-dependent" in str(error):
+        operator = f" ({error})" if isinstance(error, _BY_VALUES[:2]) else ""
+        message = f"{plan.source} cannot be captured: what it computes depends on the values of its input{operator}"
+        return _at_model(Problem(message, _FIXED), error)
+    if "PackedParams" in str(error):
+        message = f"{plan.source} cannot be captured: its layers are quantised, which hides their weights"
+        return Problem(
+            message, "profile the network before it is quantised: a card says at which precision it computes"
+        )
+    shape = ",".join(str(extent) for extent in plan.input_shape)
+    what = f"{plan.source} cannot be captured with input {shape}"
+    if _MISSING.search(str(error)) or (_NOTHING in str(error) and plan.keyword):
+        return raised(what, error, f"it takes several inputs: {_WRAP}")
+    return raised(what, error, _input_hint(plan))
+
+
+def _input_hint(plan: Blueprint) -> str:
+    if plan.keyword == "input_ids" or plan.input_dtype in ("int64", "int32"):
+        return "give as many tokens as it takes, for example --input 1,128"
+    if len(plan.input_shape) == 4:
+        return "give the picture that it expects, for example --input 1,3,224,224"
+    return "give the input that it expects with --input"
+
+
+def _at_model(problem: Problem, error: BaseException) -> Problem:
+    """The problem at the last line of the user's own code, or of the library that the model comes from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    torchs = Path(torch.__file__).parent
+    of_model = [frame for frame in frames if is_own(frame.filename)] or [
+        frame
+        for frame in frames
+        if "site-packages" in Path(frame.filename).parts and not Path(frame.filename).is_relative_to(torchs)
+    ]
+    if not of_model:
+        return problem
+    last = of_model[-1]
+    return problem.located(last.filename, last.lineno or 0, (last.colno or 0) + 1)
