@@ -134,9 +134,9 @@ def columns_of(outcomes: Sequence[Outcome]) -> RequestColumns:
         floats["accuracy_kept"] = np.concatenate(kept)
     policies = list(dict.fromkeys(one.policy for one in outcomes))
     codes = {
-        "policy": (np.repeat([policies.index(one.policy) for one in outcomes], sizes), policies),
-        "status": (np.concatenate([one.status for one in outcomes]).astype(np.int64), list(STATUS_NAMES)),
+        "policy": (np.repeat(np.array([policies.index(one.policy) for one in outcomes], np.int32), sizes), policies),
+        "status": (np.concatenate([one.status for one in outcomes]).astype(np.int32), list(STATUS_NAMES)),
     }
     if len(outcomes[0].groups) > 1:
-        codes["group"] = (np.concatenate([one.group for one in outcomes]).astype(np.int64), list(outcomes[0].groups))
+        codes["group"] = (np.concatenate([one.group for one in outcomes]).astype(np.int32), list(outcomes[0].groups))
     return RequestColumns(None, floats, codes)

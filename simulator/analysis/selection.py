@@ -18,6 +18,9 @@ import pyarrow.compute as pc
 from simulator.analysis.statistics import FloatArray, IntArray
 from simulator.analysis.window import Window
 
+#: a text column as numbers; few names, many requests
+CodeArray = npt.NDArray[np.int32]
+
 
 class RequestColumns:
     """Columns of a requests table as numpy arrays, each converted once and only when asked for.
@@ -36,7 +39,7 @@ class RequestColumns:
         self,
         table: pa.Table | None,
         floats: dict[str, FloatArray] | None = None,
-        codes: dict[str, tuple[IntArray, list[str]]] | None = None,
+        codes: dict[str, tuple[CodeArray, list[str]]] | None = None,
     ) -> None:
         self._table = pa.table({}) if table is None else table
         self._floats = {} if floats is None else floats
@@ -45,15 +48,18 @@ class RequestColumns:
     def floats(self, name: str) -> FloatArray:
         """A numeric or boolean column as float64; missing values as NaN."""
         if name not in self._floats:
-            column = pc.cast(self._table.column(name), pa.float64())
-            self._floats[name] = column.to_numpy()
+            column = self._table.column(name)
+            if column.null_count == len(column):  # what no request has needs no room
+                self._floats[name] = np.broadcast_to(np.float64(np.nan), len(column))
+            else:
+                self._floats[name] = pc.cast(column, pa.float64()).to_numpy()
         return self._floats[name]
 
     def has(self, name: str) -> bool:
         """Whether there is such a numeric column."""
         return name in self._floats or name in self._table.column_names
 
-    def codes(self, name: str) -> tuple[IntArray, list[str]]:
+    def codes(self, name: str) -> tuple[CodeArray, list[str]]:
         """A text column as numbers of its distinct values, in the order of its dictionary, else of first appearance."""
         if name not in self._codes:
             column = self._table.column(name)
@@ -62,10 +68,10 @@ class RequestColumns:
             encoded = column.unify_dictionaries().combine_chunks()
             if isinstance(encoded, pa.ChunkedArray):
                 encoded = encoded.combine_chunks()
-            numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
             values = encoded.dictionary.to_pylist()
             used = np.unique(numbers[numbers >= 0])
-            renumbered = np.full(len(values) + 1, -1, dtype=np.int64)  # the last entry is where -1 leads
+            renumbered = np.full(len(values) + 1, -1, dtype=np.int32)  # the last entry is where -1 leads
             renumbered[used] = np.arange(used.size)
             self._codes[name] = (renumbered[numbers], [values[code] for code in used])
         return self._codes[name]

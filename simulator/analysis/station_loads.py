@@ -69,8 +69,8 @@ class StationLoads:
     def begin(self, workload: Workload, counted: NDArray[np.bool_], observed_s: float) -> None:
         """A replication: its requests, which of them count, and the time in which these arrive."""
         groups = np.repeat(np.arange(len(self._system.groups)), [len(group.devices) for group in self._system.groups])
-        self._group = groups[workload.device]
-        self._members = [(self._group == g) & counted for g in range(len(self._system.groups))]
+        group = groups[workload.device]
+        self._members = [(group == g) & counted for g in range(len(self._system.groups))]
         self._counted += [int(mine.sum()) for mine in self._members]
         self._observed_s += observed_s
         self._replications += 1
