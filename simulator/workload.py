@@ -102,7 +102,7 @@ def draw(sources: list[Source], seed: int, replication: int) -> Workload:
     """
     arrivals, devices, samples, on_device, on_edge = [], [], [], [], []
     for source in sources:
-        recorded = _recorded(source) if source.spec.arrivals == "recorded" else None
+        recorded = recorded_arrivals_s(source) if source.spec.arrivals == "recorded" else None
         for device in source.devices:
             if recorded is None:
                 times = _arrivals(source.spec, partial(stream, seed, replication, device=device))
@@ -169,11 +169,17 @@ def recorded_gaps_s(source: Source) -> Floats:
     ScenarioError
         When the arrival file cannot be used.
     """
-    return np.concatenate([np.empty(0), *(np.diff(times) for times in _recorded(source).values())])
+    return np.concatenate([np.empty(0), *(np.diff(times) for times in recorded_arrivals_s(source).values())])
 
 
-def _recorded(source: Source) -> dict[int, Floats]:
-    """Recorded arrival times by device of the group; -1 stands for every device."""
+def recorded_arrivals_s(source: Source) -> dict[int, Floats]:
+    """Recorded arrival times by device of the group; -1 stands for every device.
+
+    Raises
+    ------
+    ScenarioError
+        When the arrival file cannot be used.
+    """
     spec = source.spec
     assert spec.file is not None  # the schema asks for it when arrivals are recorded
     path = Path(spec.file)

@@ -34,5 +34,5 @@ def check(loaded: LoadedScenario) -> tuple[list[Problem], list[str]]:
         require_requests(loaded.scenario.statistics.warmup, first_run_out_s(drawn_from, workload), workload)
     except ScenarioError as error:
         return loaded.located(error.problems), []
-    loads = loads_of(system, plans, workload)
+    loads = loads_of(system, plans)
     return [], warnings(system, plans, loads)

@@ -26,6 +26,7 @@ TEXT_COLUMNS = frozenset(
         "state",
         "busiest_station",
         "condition",
+        "remark",
     }
 )
 #: columns that hold whole numbers

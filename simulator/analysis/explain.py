@@ -17,15 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.analysis.foreseen import warnings
-from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
 from simulator.analysis.saturation import loads_of
+from simulator.errors import ScenarioError
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
 from simulator.plan.system import Group, System
 from simulator.scenario.load import LoadedScenario
 from simulator.units import human
-from simulator.workload import draw
 
 _HEADINGS = (
     "cut after",
@@ -50,7 +49,10 @@ def explain(loaded: LoadedScenario) -> RenderableType:
         For everything that is wrong with the scenario.
     """
     system, plans = prepare(loaded)
-    loads = loads_of(system, plans, draw(sources(system), loaded.scenario.seed, 0))
+    try:
+        loads = loads_of(system, plans)
+    except ScenarioError as error:
+        raise ScenarioError(loaded.located(error.problems)) from error
     parts: list[RenderableType] = []
     for g, group in enumerate(system.groups):
         parts.append(Text(_headline(group, system), style="bold"))

@@ -29,6 +29,7 @@ from simulator.analysis.csvtext import to_csv
 from simulator.analysis.folder_kinds import require_kind
 from simulator.analysis.pareto import OBJECTIVES, costs, front, merge_groups
 from simulator.analysis.plots import figure_content
+from simulator.analysis.reservations import BOUND_OF
 from simulator.analysis.search import Place, search
 from simulator.analysis.staging import StagedFiles
 from simulator.analysis.sweep import Sweep
@@ -167,7 +168,7 @@ def optimise(sweep: Sweep, objectives: Sequence[str], directory: Path, budget: i
             row["on_front"] = is_on_front
         best += sorted((row for row in rows if row["on_front"]), key=lambda row: row[first])
     columns = ["policy", *(axis.path for axis in axes)]
-    columns += [column for o in OBJECTIVES.values() for column in (o.column, o.interval) if column]
+    columns += [c for o in OBJECTIVES.values() for c in (o.column, o.interval, BOUND_OF.get(o.interval, "")) if c]
     columns.append("completed_ratio")
     found = Front(
         directory,

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.analysis.reservations import BOUND_OF, is_bound
 from simulator.errors import Problem, ScenarioError, did_you_mean
 
 Floats = NDArray[np.float64]
@@ -105,6 +106,7 @@ def _merged(group: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[st
         merged[objective.column] = _mean(group, objective)
         if objective.interval:
             merged[objective.interval] = group[0].get(objective.interval, math.nan) if len(group) == 1 else math.nan
+            merged[BOUND_OF[objective.interval]] = len(group) == 1 and is_bound(group[0], objective.interval)
     merged["condition"] = next((row["condition"] for row in group if row.get("condition")), "")
     merged["completed_ratio"] = sum(row["completed"] for row in group) / requests if requests else math.nan
     return merged

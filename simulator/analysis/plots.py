@@ -10,7 +10,6 @@ import io
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -52,24 +51,6 @@ class DataTable:
 
     columns: tuple[str, ...]
     rows: Sequence[Mapping[str, Any]]
-
-
-class ResultPlots:
-    """Figures of one result as methods: ``plots.latency_cdf()``, with the arguments of `figure`."""
-
-    def __init__(self, result: Result) -> None:
-        self._result = result
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name not in NAMES:
-            known = ", ".join(NAMES)
-            raise AttributeError(f'no figure is called "{name}"; {did_you_mean(name, NAMES) or f"known: {known}"}')
-        return partial(figure, self._result, name)
-
-    def __dir__(self) -> list[str]:
-        return list(NAMES)
 
 
 def available(result: Result) -> list[str]:

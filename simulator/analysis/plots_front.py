@@ -19,6 +19,7 @@ from simulator.analysis import plots_style as style
 from simulator.analysis.axes import evenly
 from simulator.analysis.pareto import OBJECTIVES, Objective
 from simulator.analysis.plots_canvas import Canvas
+from simulator.analysis.reservations import interval_label, is_bound
 
 #: environments that one figure shows; of more, evenly chosen ones
 _MOST_ROWS = 4
@@ -46,7 +47,8 @@ def draw(fronts: Mapping[str, Sequence[Row]], objectives: Sequence[str], canvas:
     intervals = [OBJECTIVES[name].interval for name in objectives if OBJECTIVES[name].interval]
     if any(row[interval] > 0 for row in rows if row["on_front"] for interval in intervals):
         handles.append(Line2D([], [], marker="|", markersize=6, color=style.GREY, linewidth=0.9))
-        labels.append("95 % interval")
+        best = [row for row in rows if row["on_front"]]
+        labels.append(max((interval_label(best, interval) for interval in intervals), key=len))
     columns = (2 if len(pairs) == 1 else 4) if max(map(len, labels)) <= 22 else (1 if len(pairs) == 1 else 3)
     with canvas.drawing():
         width = style.COLUMN_IN if len(pairs) == 1 else style.PAGE_IN
@@ -80,7 +82,7 @@ def _draw_pair(axes: Axes, rows: Sequence[Row], policies: Sequence[str], x: Obje
         mine = [row for row in rows if row["on_front"] and row["policy"] == policy]
         if not mine:
             continue
-        axes.errorbar(
+        drawn = axes.errorbar(
             [row[x.column] * x_factor for row in mine],
             [row[y.column] * y_factor for row in mine],
             xerr=_half_widths(mine, x, x_factor),
@@ -91,6 +93,10 @@ def _draw_pair(axes: Axes, rows: Sequence[Row], policies: Sequence[str], x: Obje
             **style.ERROR_BAR,
             **_mark(number),
         )
+        # the bars of the horizontal axis come first
+        directions = [objective for objective in (x, y) if objective.interval]
+        for lines, objective in zip(drawn.lines[2], directions, strict=True):
+            style.dot_bounds(lines, [is_bound(row, objective.interval) for row in mine])
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     for axis, set_scale, objective in ((axes.xaxis, axes.set_xscale, x), (axes.yaxis, axes.set_yscale, y)):

@@ -16,6 +16,7 @@ from simulator import units
 from simulator.analysis import plots_style as style
 from simulator.analysis.plots import DataTable
 from simulator.analysis.plots_canvas import Canvas
+from simulator.analysis.reservations import BOUND_OF, interval_label, is_bound, remark
 from simulator.analysis.selection import RequestColumns, Selection, select_all
 from simulator.analysis.statistics import FloatArray
 
@@ -49,7 +50,7 @@ class Part:
 def mean_parts(
     result: Result, parts: Mapping[str, Sequence[str]], value_of: Callable[[Selection, str], FloatArray], interval: str
 ) -> DataTable:
-    """Mean of each part per policy and group, and the half-width of their sum.
+    """Mean of each part per policy and group, and what its sum is shown with.
 
     Parameters
     ----------
@@ -61,13 +62,15 @@ def mean_parts(
     interval : str
         Column of the summary with the half-width of the mean that the parts add up to.
     """
-    half_widths = {(row["policy"], row.get("group", "")): row[interval] for row in result.summary_rows}
+    summary = {(row["policy"], row.get("group", "")): row for row in result.summary_rows}
     rows = []
     for selection in select_all(RequestColumns(result.table), result.window):
         means = {part: sum(_mean(value_of(selection, column)) for column in parts[part]) for part in parts}
         name = (selection.policy, selection.group)
-        rows.append({"policy": name[0], "group": name[1], **means, interval: half_widths.get(name, math.nan)})
-    return DataTable(("policy", "group", *parts, interval), rows)
+        known = summary.get(name, {interval: math.nan})
+        said = {interval: known[interval], BOUND_OF[interval]: is_bound(known, interval), "remark": remark(known)}
+        rows.append({"policy": name[0], "group": name[1], **means, **said})
+    return DataTable(("policy", "group", *parts, interval, BOUND_OF[interval], "remark"), rows)
 
 
 def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimension: str, canvas: Canvas) -> Figure:
@@ -77,7 +80,8 @@ def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimens
     """
     rows = data.rows
     totals = [sum(row[part.column] for part in parts) for row in rows]
-    half_widths = [row[data.columns[-1]] for row in rows]
+    interval = data.columns[-3]
+    half_widths = [row[interval] for row in rows]
     has_intervals = any(width > 0 for width in half_widths)
     largest = max((total for total in totals if not math.isnan(total)), default=0.0)
     # where the longest bar, with its interval, ends
@@ -108,9 +112,13 @@ def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimens
                 axes.barh(range(len(rows)), widths, left=left, height=0.68, linewidth=outline, **part.looks)
             left += widths
         for number, (total, half_width) in enumerate(zip(totals, half_widths, strict=True)):
-            text = "no completed request" if math.isnan(total) else units.human(total, dimension)
+            remark_of = f" ({rows[number]['remark']})" if rows[number]["remark"] else ""
+            text = "no completed request" if math.isnan(total) else f"{units.human(total, dimension)}{remark_of}"
             if half_width > 0:
-                axes.errorbar([total * factor], [number], xerr=[half_width * factor], **_INTERVAL, **style.ERROR_BAR)
+                drawn = axes.errorbar(
+                    [total * factor], [number], xerr=[half_width * factor], **_INTERVAL, **style.ERROR_BAR
+                )
+                style.dot_bounds(drawn.lines[2][0], [is_bound(rows[number], interval)])
             axes.annotate(
                 text,
                 (np.nan_to_num(total) * factor + max(0.0, np.nan_to_num(half_width)) * factor, number),
@@ -131,7 +139,7 @@ def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimens
         names = [part.label for part in shown]
         if has_intervals:
             handles.append(Line2D([], [], marker="|", markersize=6, **_INTERVAL))
-            names.append("95 % interval")
+            names.append(interval_label(rows, interval))
         canvas.legend(figure, axes, handles, names, columns)
     return figure
 

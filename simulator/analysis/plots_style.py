@@ -18,6 +18,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
@@ -58,8 +59,9 @@ def font_sizes(points: float) -> dict[Any, Any]:
 
 #: names of policies and files are no formulas, whatever signs they hold
 PLAIN_TEXT: dict[Any, Any] = {"text.parse_math": False}
-#: how every interval looks
+#: how every interval looks, and one that is only a lower bound
 ERROR_BAR: dict[str, Any] = {"elinewidth": 0.9, "capsize": 2.0, "capthick": 0.9}
+_BOUND_STYLE = (0, (1.0, 1.2))
 
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -94,6 +96,11 @@ class PaperFigure(Figure):
         with saving(self):
             self.savefig(content, format="png", dpi=150)
         return content.getvalue()
+
+
+def dot_bounds(bars: LineCollection, bounds: Sequence[bool]) -> None:
+    """Dot the bars of those intervals that are only lower bounds; one truth value for each point."""
+    bars.set_linestyle([_BOUND_STYLE if bound else "-" for bound in bounds])
 
 
 @contextmanager

@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulator.analysis.csvtext import to_csv
 from simulator.analysis.plots import figure_content, require_format, write_figures
-from simulator.errors import Problem, ResultError, did_you_mean
+from simulator.errors import Problem, ResultError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,24 +47,6 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "accuracy": Metric("accuracy", "", "Accuracy", ""),
     }
 )
-
-
-class SweepPlots:
-    """Figures of one sweep as methods: ``plots.latency()``, with the arguments of `figure`."""
-
-    def __init__(self, data: SweepData) -> None:
-        self._data = data
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name not in METRICS:
-            hint = did_you_mean(name, list(METRICS)) or "known: " + ", ".join(METRICS)
-            raise AttributeError(f'no figure of a sweep is called "{name}"; {hint}')
-        return partial(figure, self._data, name)
-
-    def __dir__(self) -> list[str]:
-        return list(METRICS)
 
 
 def available(data: SweepData) -> list[str]:

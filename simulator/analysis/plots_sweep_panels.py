@@ -2,6 +2,7 @@
 
 Over the bottom runs the axis of numbers that has most values, logarithmic where its values are; an axis of names makes
 places beside each other instead. Every combination of the other axes, and every group of a fleet, has its own panel.
+Intervals that are only lower bounds are dotted, and means that are not compared with others have a hollow mark.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from matplotlib.lines import Line2D
 from simulator.analysis import plots_style as style
 from simulator.analysis.axes import AxisView, evenly
 from simulator.analysis.plots_canvas import Canvas
+from simulator.analysis.reservations import interval_label, is_bound, remark
 
 if TYPE_CHECKING:
     from simulator.analysis.plots_sweep import Metric
@@ -30,6 +32,8 @@ _MOST_PANELS, _MOST_MARKS = 12, 40
 #: panels beside each other at most, and letters of a title by their number
 _MOST_ACROSS = 3
 _LETTERS = {1: 48, 2: 46, 3: 30}
+#: mark of a mean that is not compared with others: no steady state, or fewer answers
+_HOLLOW: dict[str, Any] = {"marker": "o", "markersize": 5.0, "markerfacecolor": "white", "markeredgewidth": 0.9}
 #: width that the policies at a name share
 _SPREAD = 0.6
 Row = Mapping[str, Any]
@@ -52,7 +56,11 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
     if has_intervals:
         handles.append(Line2D([], [], color=style.GREY, linewidth=0.9, marker="|", markersize=6))
         complete = all(row[metric.interval] >= 0 for row in rows if not math.isnan(row[metric.column]))
-        labels.append("95 % interval" if complete else "95 % interval, where there is one")
+        label = interval_label(rows, metric.interval)
+        labels.append(label if complete else f"{label}, where there is one")
+    if remarks := {remark(row) for row in rows} - {""}:
+        handles.append(Line2D([], [], linestyle="none", color=style.GREY, **_HOLLOW))
+        labels.append(remarks.pop() if len(remarks) == 1 else "not compared")
     across = _across(data, bottom, len(shown))
     titles = [textwrap.fill(title, _LETTERS[across], break_on_hyphens=False) for title, _ in shown]
     lines = max(title.count("\n") + bool(title) for title in titles)
@@ -149,7 +157,12 @@ def _draw_panel(
         looks = _looks(number, bottom)
         if len(own) > _MOST_MARKS:
             looks["marker"] = ""
-        axes.errorbar(x, y, yerr=bars, ecolor=looks["color"], **style.ERROR_BAR, **looks)
+        drawn = axes.errorbar(x, y, yerr=bars, ecolor=looks["color"], **style.ERROR_BAR, **looks)
+        for lines in drawn.lines[2]:
+            style.dot_bounds(lines, [is_bound(row, metric.interval) for row in own])
+        doubtful = [k for k, row in enumerate(own) if remark(row)]
+        hollow = {"linestyle": "none", "color": looks["color"], "zorder": 3, **_HOLLOW}
+        axes.plot([x[k] for k in doubtful], [y[k] for k in doubtful], **hollow)
     if bottom.is_numeric and bottom.is_logarithmic:
         axes.set_xscale("log")
         style.plain_log_axis(axes.xaxis)

@@ -83,7 +83,7 @@ class Replications(Generic[T]):
         counted_until_s = first_run_out_s(drawn_from, workload)
         self._begin(workload, counted_until_s)
         if not self.count:
-            self.offered = loads_of(system, self._plans, workload)
+            self.offered = loads_of(system, self._plans)
         drawn_until_s = first_reach_s(system, workload)
         plans = with_drawn_channels(self._plans, system, self.count, drawn_until_s)
         self.engine, simulate = choose(engine, effort(plans, workload.size) * expected, plans)

@@ -22,6 +22,7 @@ from simulator.analysis.airtime import cell_sentences, frame_sentences
 from simulator.analysis.comparability import FREE, reasons_by_metric
 from simulator.analysis.comparison import ALL_GROUPS, METRICS
 from simulator.analysis.recordings import recording_sentences
+from simulator.analysis.reservations import BOUND_OF, is_bound
 from simulator.analysis.result import Result
 
 _MARK = "*"
@@ -211,7 +212,7 @@ def _legend(result: Result) -> str:
     has_intervals = any(
         not math.isnan(row[key]) for row in result.summary_rows for key in ("latency_ci95_s", "energy_ci95_j")
     )
-    has_bounds = any(row["latency_ci95_is_at_least"] or row["energy_ci95_is_at_least"] for row in result.summary_rows)
+    has_bounds = any(is_bound(row, interval) for row in result.summary_rows for interval in BOUND_OF)
     signs = [
         f"{_MARK} best of its column (of means, all that cannot be told from it)" if has_marks else "",
         "± half-width of the 95 % interval" if has_intervals else "",
@@ -234,8 +235,8 @@ def _columns(rows: Sequence[Row]) -> list[_Column]:
             if interval is None:
                 number = with_interval(row[key] / factor, math.nan)
             else:
-                half_width, is_bound = row[interval + key[-2:]], row[f"{interval}_is_at_least"]
-                number = with_interval(row[key] / factor, half_width / factor, is_bound)
+                width = interval + key[-2:]
+                number = with_interval(row[key] / factor, row[width] / factor, is_bound(row, width))
             return f"{number} {unit}" if apart else number
 
         return _Column(key, f"{title}\n{'' if apart else shared} ", text)

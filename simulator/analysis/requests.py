@@ -77,33 +77,7 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
     import pyarrow as pa
 
     group = plan.group_of[workload.device]
-    on_device, offloaded = plan.on_device[log.row], plan.offloaded[log.row]
-    completed = log.status == COMPLETED
-    propagation = plan.propagation_s[group]
-    uplink_join = np.where(on_device, log.device_end_s, workload.arrival_s)
-    reach_edge = log.uplink_end_s + propagation
-    turned_back = log.reason == TURNED_BACK
-    served = offloaded & ~turned_back
     answered = (log.reason == NO_REASON) | (log.reason == ANSWER_LOST)
-    first_wait = np.where(on_device, log.device_start_s - workload.arrival_s, 0.0)
-    first_service = np.where(on_device, log.device_end_s - log.device_start_s, 0.0)
-    second_wait = np.where(turned_back, log.fallback_start_s - (reach_edge + propagation), 0.0)
-    second_service = np.where(turned_back, log.fallback_end_s - log.fallback_start_s, 0.0)
-    uplink_service = log.uplink_end_s - log.uplink_start_s
-    uplink_wait = log.uplink_start_s - uplink_join
-    downlink_service = log.downlink_end_s - log.downlink_start_s
-    downlink_wait = log.downlink_start_s - log.edge_end_s
-    if log.frames is not None and plan.lora is not None:
-        framed = plan.lora.uses[workload.device]
-        of_message = np.where(np.isnan(log.uplink_end_s), np.nan, uplink_service_s(log))
-        of_answer = np.where(np.isnan(log.downlink_end_s), np.nan, downlink_service_s(log, propagation))
-        # rounding must not make a wait of nothing negative
-        waited_up = np.maximum(log.uplink_end_s - uplink_join - of_message, 0.0)
-        waited_down = np.maximum(log.downlink_end_s - log.edge_end_s - of_answer, 0.0)
-        uplink_service = np.where(framed, of_message, uplink_service)
-        uplink_wait = np.where(framed, waited_up, uplink_wait)
-        downlink_service = np.where(framed, of_answer, downlink_service)
-        downlink_wait = np.where(framed, waited_down, downlink_wait)
     judged = outcome(system, plan, workload, log, replication)
     energy = judged.energy
 
@@ -126,15 +100,7 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "deadline_met": _true(judged.deadline_met),
         "partition": _named(log.row, list(plan.partition)),
         "exit": _named(log.row, list(plan.exit)),
-        "device_wait_s": _stage(first_wait + second_wait, on_device | turned_back),
-        "device_service_s": _stage(first_service + second_service, on_device | turned_back),
-        "uplink_wait_s": _stage(uplink_wait, offloaded),
-        "uplink_service_s": _stage(uplink_service, offloaded),
-        "edge_wait_s": _stage(log.edge_start_s - reach_edge, served),
-        "edge_service_s": _stage(log.edge_end_s - log.edge_start_s, served),
-        "downlink_wait_s": _stage(downlink_wait, served),
-        "downlink_service_s": _stage(downlink_service, served),
-        "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),
+        **_stages(plan, workload, log),
         "bytes_up": judged.bytes_up,
         "bytes_down": np.where(answered, sent_or_planned(log.downlink_sent_bits, plan.bits_down[log.row]) / 8, 0.0),
     }
@@ -156,6 +122,48 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
     if judged.accuracy_kept is not None:
         columns["accuracy_kept"] = judged.accuracy_kept
     return pa.table(columns)
+
+
+def _stages(plan: Plan, workload: Workload, log: RequestLog) -> dict[str, Any]:
+    """Waiting and service at every station that a request passes, and its propagation."""
+    group = plan.group_of[workload.device]
+    on_device, offloaded = plan.on_device[log.row], plan.offloaded[log.row]
+    completed = log.status == COMPLETED
+    propagation = plan.propagation_s[group]
+    uplink_join = np.where(on_device, log.device_end_s, workload.arrival_s)
+    reach_edge = log.uplink_end_s + propagation
+    turned_back = log.reason == TURNED_BACK
+    served = offloaded & ~turned_back
+    first_wait = np.where(on_device, log.device_start_s - workload.arrival_s, 0.0)
+    first_service = np.where(on_device, log.device_end_s - log.device_start_s, 0.0)
+    second_wait = np.where(turned_back, log.fallback_start_s - (reach_edge + propagation), 0.0)
+    second_service = np.where(turned_back, log.fallback_end_s - log.fallback_start_s, 0.0)
+    uplink_service = log.uplink_end_s - log.uplink_start_s
+    uplink_wait = log.uplink_start_s - uplink_join
+    downlink_service = log.downlink_end_s - log.downlink_start_s
+    downlink_wait = log.downlink_start_s - log.edge_end_s
+    if log.frames is not None and plan.lora is not None:
+        framed = plan.lora.uses[workload.device]
+        of_message = np.where(np.isnan(log.uplink_end_s), np.nan, uplink_service_s(log))
+        of_answer = np.where(np.isnan(log.downlink_end_s), np.nan, downlink_service_s(log, propagation))
+        # rounding must not make a wait of nothing negative
+        waited_up = np.maximum(log.uplink_end_s - uplink_join - of_message, 0.0)
+        waited_down = np.maximum(log.downlink_end_s - log.edge_end_s - of_answer, 0.0)
+        uplink_service = np.where(framed, of_message, uplink_service)
+        uplink_wait = np.where(framed, waited_up, uplink_wait)
+        downlink_service = np.where(framed, of_answer, downlink_service)
+        downlink_wait = np.where(framed, waited_down, downlink_wait)
+    return {
+        "device_wait_s": _stage(first_wait + second_wait, on_device | turned_back),
+        "device_service_s": _stage(first_service + second_service, on_device | turned_back),
+        "uplink_wait_s": _stage(uplink_wait, offloaded),
+        "uplink_service_s": _stage(uplink_service, offloaded),
+        "edge_wait_s": _stage(log.edge_start_s - reach_edge, served),
+        "edge_service_s": _stage(log.edge_end_s - log.edge_start_s, served),
+        "downlink_wait_s": _stage(downlink_wait, served),
+        "downlink_service_s": _stage(downlink_service, served),
+        "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),
+    }
 
 
 def _missing(values: Floats) -> Any:

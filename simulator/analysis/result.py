@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from simulator.units import human
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.analysis.plots import ResultPlots
+    from simulator.analysis.plots_methods import FigureMethods
 
 #: what the manifest of a result folder says it is
 FORMAT = "offload-sim result 1"
@@ -99,11 +100,12 @@ class Result:
         return frame
 
     @property
-    def plot(self) -> ResultPlots:
+    def plot(self) -> FigureMethods:
         """Figures: ``result.plot.latency_cdf()`` and so on, each a matplotlib Figure."""
-        from simulator.analysis.plots import ResultPlots
+        from simulator.analysis.plots import NAMES, figure
+        from simulator.analysis.plots_methods import FigureMethods
 
-        return ResultPlots(self)
+        return FigureMethods(partial(figure, self), NAMES, "run")
 
     @property
     def warmup_s(self) -> float:

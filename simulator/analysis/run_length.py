@@ -133,15 +133,16 @@ def shortness(stations: Sequence[StationRun]) -> str:
             needed, independent = LEAST_INDEPENDENT * station.memory, max(1, round(station.independent))
             return (
                 f"the run is too short for its load, so intervals are at least as wide as shown: the {station.name} is "
-                f"{100 * station.load:.0f} % loaded, and {station.visits:.0f} requests there are worth {independent} "
-                f"independent ones; simulate about {_rounded(needed)}, in longer runs or more replications"
+                f"busy {100 * station.load:.0f} % of the time, and {station.visits:.0f} requests there are worth "
+                f"{independent} independent ones; simulate about {_rounded(needed)}, in longer runs or more replications"
             )
     for station in stations:
         if station.bias > _MOST_BIAS:
             warmup = human(_WARM * station.memory / station.rate_per_s, "time", 2)
+            busy = f"{100 * station.load:.0f} % of the time"
             return (
                 "the start from empty queues lowers means by more than their intervals show, so these are at least as "
-                f"wide as shown: the {station.name} is {100 * station.load:.0f} % loaded; set statistics.warmup to "
+                f"wide as shown: the {station.name} is busy {busy}; set statistics.warmup to "
                 f"about {warmup}, or simulate longer"
             )
     return ""

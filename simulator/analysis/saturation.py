@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from simulator.plan.load import StationLoad, arrival_rates, is_known, offered_loads
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
-from simulator.workload import Workload
 
 #: offered load from which an error of a card or a rate by a tenth may tip a station over
 NEARLY_FULL = 0.9
@@ -17,17 +16,15 @@ Loads = Mapping[tuple[str, str], tuple[StationLoad, ...]]
 _PLACES = {"device": "its device", "uplink": "its uplink", "downlink": "its downlink", "edge": "the edge server"}
 
 
-def loads_of(system: System, plans: Sequence[Plan], workload: Workload) -> Loads:
+def loads_of(system: System, plans: Sequence[Plan]) -> Loads:
     """Offered loads of every policy and group; nothing for a policy that decides anew for each request.
 
-    Parameters
-    ----------
-    system : System
-    plans : sequence of Plan
-    workload : Workload
-        Of one replication, for the rates of recorded arrivals.
+    Raises
+    ------
+    ScenarioError
+        When an arrival file cannot be used.
     """
-    rates = arrival_rates(system, workload)
+    rates = arrival_rates(system)
     several = len(system.groups) > 1
     return {
         (plan.policy, group.name if several else ""): loads

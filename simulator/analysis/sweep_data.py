@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from simulator.errors import Problem, ResultError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.analysis.plots_sweep import SweepPlots
+    from simulator.analysis.plots_methods import FigureMethods
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +52,12 @@ class SweepData:
         return pd.DataFrame(list(self.rows))
 
     @property
-    def plot(self) -> SweepPlots:
+    def plot(self) -> FigureMethods:
         """Figures: ``sweep.plot.latency()`` and so on, each a matplotlib Figure."""
-        from simulator.analysis.plots_sweep import SweepPlots
+        from simulator.analysis.plots_methods import FigureMethods
+        from simulator.analysis.plots_sweep import METRICS, figure
 
-        return SweepPlots(self)
+        return FigureMethods(partial(figure, self), list(METRICS), "sweep")
 
     @property
     def groups(self) -> tuple[str, ...]:

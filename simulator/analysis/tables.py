@@ -19,6 +19,7 @@ from simulator import units
 from simulator.analysis.axes import AxisView, evenly
 from simulator.analysis.csvtext import to_csv
 from simulator.analysis.report import with_interval
+from simulator.analysis.reservations import BOUND_OF, is_bound, remark
 from simulator.analysis.result import Result
 from simulator.analysis.sweep_data import SweepData
 
@@ -63,7 +64,9 @@ class Table:
         heading = " & ".join(_latex(column.title) for column in self.columns)
         lines = [" & ".join(_latex(column.text(row)) for column in self.columns) for row in self.rows]
         body = "\n".join(f"{line} \\\\" for line in lines)
-        note = "% needs \\usepackage{booktabs}; after \\pm: half-width of the 95 % interval"
+        note = (
+            "% needs \\usepackage{booktabs}; after \\pm: half-width of the 95 % interval, at least so wide after \\geq"
+        )
         head = f"\\begin{{tabular}}{{{kinds}}}\n\\toprule\n{heading} \\\\\n\\midrule"
         return f"{note}\n{head}\n{body}\n\\bottomrule\n\\end{{tabular}}\n"
 
@@ -106,6 +109,8 @@ def _table(rows: Sequence[Row], axes: Sequence[AxisView]) -> Table:
     ]
     columns += [column for column in measured if any(not math.isnan(row[column.keys[0]]) for row in rows)]
     columns += [_count(key) for key in ("dropped", "censored") if any(row[key] for row in rows)]
+    if any(remark(row) for row in rows):
+        columns.append(Column("Not compared", ("condition",), remark, is_words=True))
     return Table(tuple(columns), rows)
 
 
@@ -127,11 +132,11 @@ def _quantity(rows: Sequence[Row], title: str, dimension: str, key: str, interva
         unit = _unit(least if is_shared or math.isnan(row[key]) else row[key], dimension)
         factor = units.UNITS[dimension][unit]
         half_width = row[interval] / factor if interval else math.nan
-        number = with_interval(row[key] / factor, half_width)
+        number = with_interval(row[key] / factor, half_width, is_bound(row, interval))
         return number if is_shared or math.isnan(row[key]) else f"{number} {unit}"
 
     shown = f"{title} ({_unit(least, dimension)})" if is_shared else title
-    return Column(shown, (key, interval) if interval else (key,), text)
+    return Column(shown, (key, interval, BOUND_OF[interval]) if interval else (key,), text)
 
 
 def _share(title: str, key: str) -> Column:
@@ -144,4 +149,4 @@ def _unit(value: float, dimension: str) -> str:
 
 def _latex(text: str) -> str:
     escaped = "".join(_LATEX.get(sign, sign) for sign in text)
-    return escaped.replace("±", r"$\pm$").replace("µ", r"\textmu{}")
+    return escaped.replace("±", r"$\pm$").replace("≥", r"$\geq$").replace("µ", r"\textmu{}")

@@ -29,7 +29,7 @@ from simulator.physics.lora import frames_of, last_frame_bytes, uplink_airtime_s
 from simulator.plan.plan import Plan
 from simulator.plan.serving import UNLIMITED
 from simulator.plan.system import Group, System
-from simulator.workload import Workload
+from simulator.workload import Source, recorded_arrivals_s
 
 Floats = NDArray[np.float64]
 
@@ -53,18 +53,25 @@ class StationLoad:
     limited: bool = False
 
 
-def arrival_rates(system: System, workload: Workload) -> Floats:
-    """Requests per second of one device of each group, shape (groups,): as stated, or as recorded arrivals show."""
+def arrival_rates(system: System) -> Floats:
+    """Requests per second of one device of each group, shape (groups,): as stated, or as recorded arrivals show.
+
+    Raises
+    ------
+    ScenarioError
+        When an arrival file cannot be used.
+    """
     rates = np.zeros(len(system.groups))
     for g, group in enumerate(system.groups):
         if group.workload.rate is not None:
             rates[g] = group.workload.rate
             continue
-        mine = (workload.device >= group.devices.start) & (workload.device < group.devices.stop)
-        arrival_s = workload.arrival_s[mine]
-        span_s = np.ptp(arrival_s) if arrival_s.size else 0.0
+        recorded = recorded_arrivals_s(Source(group.workload, group.devices, 0, None, None, system.base))
+        everyone = recorded.get(-1)
+        times = list(recorded.values()) if everyone is None else [everyone] * len(group.devices)
+        span_s = np.ptp(np.concatenate(times)) if times else 0.0
         # n arrivals of a device have n - 1 gaps
-        gaps = max(arrival_s.size - np.unique(workload.device[mine]).size, 0)
+        gaps = sum(own.size - 1 for own in times)
         rates[g] = gaps / span_s / len(group.devices) if span_s > 0 else 0.0
     return rates
 

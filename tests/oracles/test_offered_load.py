@@ -157,3 +157,14 @@ def test_a_queue_limit_keeps_a_server_steady(tmp_path: Path) -> None:
     document = world(tmp_path, policy=EDGE, server="600 ms", device="2.5 s", count=3)
     row = row_of(document | {"serving": {"queue_limit": 2, "when_full": "local"}})
     assert row["condition"].startswith("no steady state: its device is offered 1.11 times")
+
+
+@pytest.mark.parametrize(
+    "content", ["arrival_s\n0\n2\n4\n10\n", "arrival_s,device\n0,0\n2,0\n4,0\n10,0\n0,1\n3,1\n7,1\n10,1\n"]
+)
+def test_recorded_arrivals_have_the_rate_of_their_gaps(tmp_path: Path, content: str) -> None:
+    """Three gaps in ten seconds for each device, whether all share a column or each has its own: 0.3 /s at 0.7 s."""
+    document, _, load = stations(tmp_path)["device"]
+    (tmp_path / "times.csv").write_text(content)
+    document |= {"count": 2, "workload": {"arrivals": "recorded", "file": str(tmp_path / "times.csv")}}
+    assert row_of(document)["offered_load"] == pytest.approx(0.3 * load, rel=1e-9)

@@ -184,7 +184,7 @@ def test_a_short_run_of_the_simulator_is_cautioned(
         result = simulator.run(document | {"seed": seed})
         (row,) = result.summary_rows
         assert row["latency_ci95_is_at_least"]
-        assert any(f"device is {100 * load:.0f} % loaded" in text for text in result.manifest["cautions"])
+        assert any(f"device is busy {100 * load:.0f} % of the time" in text for text in result.manifest["cautions"])
 
 
 def test_a_warm_up_takes_the_bias_of_many_short_replications(tmp_path: Path) -> None:

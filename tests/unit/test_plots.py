@@ -21,6 +21,7 @@ from requests_by_hand import generated, radio_timeline, rate_curves, request, ta
 
 from simulator.analysis import plots_style as style
 from simulator.analysis.csvtext import from_csv
+from simulator.analysis.metrics import RunFacts
 from simulator.analysis.plots import NAMES, available, draw_all, figure, figure_data, figure_files
 from simulator.analysis.plots_canvas import Look
 from simulator.analysis.result import Result, build_result
@@ -160,7 +161,8 @@ def test_stacked_parts_add_up_to_the_mean(result: Result, name: str, mean: str, 
     means = {row["policy"]: row[mean] for row in result.summary_rows}
     (axes,) = figure(result, name).axes
     factor = unit_factor(axes.get_xlabel())
-    parts = [key for key in rows[0] if key not in ("policy", "group", interval)]
+    beside = ("policy", "group", interval, f"{interval[: interval.rindex('_')]}_is_at_least", "remark")
+    parts = [key for key in rows[0] if key not in beside]
     assert [label.get_text() for label in axes.get_yticklabels()] == list(FOUR)
     for number, row in enumerate(rows):
         assert sum(row[part] for part in parts) == pytest.approx(means[row["policy"]], rel=1e-9)
@@ -548,3 +550,26 @@ def test_png_files_are_as_large_as_the_paper_column(result: Result) -> None:
 
     with Image.open(io.BytesIO(png)) as image:
         assert image.width == 700
+
+
+def test_a_lower_bound_and_an_overload_show_on_the_bar() -> None:
+    """The interval that is only a lower bound is dotted, and the legend says so; the total says why it stands apart."""
+    table = generated({"local": 1.0, "edge": 0.5, "split": 0.7}, 100, replications=3)
+    facts = {
+        ("local", ""): RunFacts(short="too short"),
+        ("split", ""): RunFacts(overload="no steady state: its device"),
+    }
+    half = build_result("x", {}, table, facts, manifest={}, curves={}, warmup_s=0.0, batches=20)
+    drawn = figure(half, "latency_parts")
+    (axes,) = drawn.axes
+    patterns = [lines.get_linestyle()[0][1] for lines in axes.collections]
+    assert [pattern is not None for pattern in patterns] == [True, False]
+    assert "95 % interval (dotted: at least)" in [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert [text.get_text().endswith("(no steady state)") for text in axes.texts] == [False, False, True]
+    rows = figure_data(half, "latency_parts")["latency_parts"].rows
+    assert [(row["latency_ci95_is_at_least"], row["remark"]) for row in rows] == [
+        (True, ""),
+        (False, ""),
+        (False, "no steady state"),
+    ]
+    assert list(texts_outside(drawn)) == []

@@ -301,3 +301,19 @@ def test_evenly_keeps_first_and_last() -> None:
     """At even distances in between."""
     assert evenly(range(5), 9) == [0, 1, 2, 3, 4]
     assert evenly(range(9), 3) == [0, 4, 8]
+
+
+def test_what_is_not_compared_and_what_is_only_a_bound_is_seen(world: dict[str, Any], tmp_path: Path) -> None:
+    """At a rate beyond the device's, the mean has a hollow mark and the table its reason; short runs dot their bars."""
+    crowded = {**world, "workload": {"arrivals": "poisson", "rate": "1 /s", "requests": 400}}
+    data = swept({**crowded, "statistics": {"replications": 2}}, tmp_path / "out", workload__rate=["1 /s", "500 /s"])
+    doubtful = [row["policy"] for row in data.rows if row["condition"]]
+    assert doubtful
+    drawn = data.plot.latency()
+    (axes,) = drawn.axes
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert sum(len(line.get_xdata()) for line in hollow) == len(doubtful)
+    assert "no steady state" in [text.get_text() for text in drawn.legends[0].get_texts()]
+    table = tables.of_sweep(data)
+    assert "no steady state" in table.latex()
+    assert table.csv().count("no steady state: ") == len(doubtful)

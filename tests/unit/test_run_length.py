@@ -84,7 +84,7 @@ def test_the_station_that_is_worst_is_named_with_what_it_needs() -> None:
     memory = memory_requests(0.9, 1.0, 1.0)
     assert memory == pytest.approx(360.0)
     text = shortness([StationRun("uplink", 0.1, 2000, 1, 0.5, 90.0), StationRun("device", 0.9, 2000, 1, memory, 90.0)])
-    assert "device is 90 % loaded" in text
+    assert "device is busy 90 % of the time" in text
     assert "2000 requests there are worth 6 independent ones" in text
     assert "about 18000" in text
     assert shortness([StationRun("device", 0.9, LEAST_INDEPENDENT * memory, 1, memory, 90.0)]) == ""

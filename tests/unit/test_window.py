@@ -119,7 +119,7 @@ def test_without_a_warm_up_the_report_says_that_it_is_too_short(tmp_path: Path) 
     """One replication of that fleet is a few independent requests; its interval is a lower bound."""
     result = simulator.run(fleet(tmp_path))
     assert result.summary_rows[0]["latency_ci95_is_at_least"]
-    assert any("edge server is 90 % loaded" in caution for caution in result.manifest["cautions"])
+    assert any("edge server is busy 90 % of the time" in caution for caution in result.manifest["cautions"])
 
 
 def test_a_stored_result_keeps_its_window(tmp_path: Path) -> None:
