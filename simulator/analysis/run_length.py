@@ -134,7 +134,7 @@ def shortness(stations: Sequence[StationRun]) -> str:
             return (
                 f"the run is too short for its load, so intervals are at least as wide as shown: the {station.name} is "
                 f"busy {100 * station.load:.0f} % of the time, and {station.visits:.0f} requests there are worth "
-                f"{independent} independent ones; simulate about {_rounded(needed)}, in longer runs or more replications"
+                f"{independent} independent ones; simulate about {_rounded(needed)}, in longer or more runs"
             )
     for station in stations:
         if station.bias > _MOST_BIAS:

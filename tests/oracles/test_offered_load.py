@@ -57,6 +57,18 @@ def stations(folder: Path) -> dict[str, tuple[dict[str, Any], str, float]]:
         "uplink that varies": (world(folder, policy=EDGE, link=varying), "uplink", 0.8 / 0.6),
         "uplink that loses": (world(folder, policy=EDGE, link=lossy), "uplink", 0.8 / 0.8),
         "cell": (world(folder, policy=EDGE, link=slow | {"cell": "hall"}, count=3), "cell hall", 2.4),
+        # 0.8 Mbit up at 1 Mbit/s and 0.8 down at 2, for each of three
+        "cell both ways": (
+            world(
+                folder,
+                policy=EDGE,
+                link={"uplink": {"rate": "1 Mbit/s"}, "downlink": {"rate": "2 Mbit/s"}, "cell": "hall"},
+                count=3,
+                result_size="100 kB",
+            ),
+            "cell hall",
+            3.6,
+        ),
         "edge": (world(folder, policy=EDGE, server="600 ms", count=3), "edge", 1.8),
         "edge with workers": (
             world(folder, policy=EDGE, server="600 ms", count=3, serving={"workers": 2}),
@@ -85,6 +97,7 @@ def stations(folder: Path) -> dict[str, tuple[dict[str, Any], str, float]]:
         "uplink that varies",
         "uplink that loses",
         "cell",
+        "cell both ways",
         "edge",
         "edge with workers",
         "edge in batches",
@@ -106,6 +119,7 @@ def test_the_offered_load_is_rate_times_work_over_capacity(tmp_path: Path, name:
         "uplink that varies",
         "uplink that loses",
         "cell",
+        "cell both ways",
         "edge",
         "edge with workers",
         "edge in batches",

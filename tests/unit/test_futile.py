@@ -9,9 +9,11 @@ import pytest
 from worlds import card, chain, scenario
 
 from simulator.analysis.check import check
+from simulator.analysis.run import prepare
 from simulator.devices.card import load_card
 from simulator.errors import CardError, NotFoundError, ScenarioError, TraceError
 from simulator.paths import LARGEST
+from simulator.plan.memory import FRAME_BYTES, ROW_BYTES, needed_bytes
 from simulator.profiling.samples import load_samples
 from simulator.scenario.load import load_scenario
 
@@ -142,3 +144,16 @@ def test_a_run_that_does_not_fit_into_memory_is_refused_with_the_figure(
         simulator.run(document)
     document["workload"]["requests"] = 500_000
     assert check(load_scenario(document))[0] == []
+
+
+def test_frames_of_lora_need_memory_while_a_replication_is_accounted_for(tmp_path: Path) -> None:
+    """SF7 carries 222 bytes: 1000 requests of 2220 bytes are 10 000 frames in each of four replications."""
+    document = world(tmp_path, policies=[{"kind": "edge", "encoding": "uint8"}], statistics={"replications": 4})
+    document["model"] = chain(tmp_path, {"only": 400}, input_bytes=4 * 2220)
+    document |= {role: card(tmp_path, role, role, {"only": "1 ms"}) for role in ("device", "server")}
+    document["link"] = {"uplink": {"region": "EU868", "distance": "1 km", "spreading_factor": 7}}
+    document["workload"] = {"arrivals": "periodic", "rate": "1 /h", "requests": 1000}
+    system, plans = prepare(load_scenario(document))
+    most = int(system.groups[0].lora.parameters().most_bytes.max())
+    frames = -(-2220 // most) * 1000
+    assert needed_bytes(system, plans) == 4 * 1000 * ROW_BYTES + frames * FRAME_BYTES

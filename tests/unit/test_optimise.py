@@ -17,6 +17,8 @@ from worlds import card, chain, scenario
 import simulator
 from simulator.analysis.optimise import by_environment, optimise
 from simulator.analysis.pareto import costs, front, merge_groups, read_objectives
+from simulator.analysis.plots_canvas import Canvas, Look
+from simulator.analysis.plots_front import draw
 from simulator.analysis.search import Place, search
 from simulator.analysis.sweep import Options, Sweep
 from simulator.cli import cli
@@ -308,3 +310,29 @@ def test_what_has_no_steady_state_is_on_no_front(world: dict[str, Any], tmp_path
     overloaded = grid(world, "workload.rate=500 /s")
     with pytest.raises(SweepError, match="no alternative can be compared: no steady state"):
         optimise(overloaded, ("latency", "energy"), tmp_path / "none")
+
+
+def test_what_cannot_be_compared_has_no_costs_and_a_bound_stays_one() -> None:
+    """The cheapest alternative has no steady state, so the other is the front; a lower bound stays one."""
+
+    def alternative(policy: str, latency_s: float, **more: Any) -> dict[str, Any]:
+        means = {"latency_mean_s": latency_s, "energy_mean_j": latency_s, "accuracy": 0.7, "latency_ci95_s": 0.1}
+        counts = {"point": "p", "policy": policy, "requests": 10, "completed": 10, "energy_ci95_j": 0.1}
+        return {**means, **counts, "latency_ci95_is_at_least": True, "energy_ci95_is_at_least": False, **more}
+
+    merged = merge_groups(
+        [alternative("local", 1.0, condition="no steady state: its device"), alternative("edge", 2.0)], []
+    )
+    assert front(costs(merged, ("latency", "energy"))).tolist() == [False, True]
+    assert [(one["latency_ci95_is_at_least"], one["energy_ci95_is_at_least"]) for one in merged] == [(True, False)] * 2
+
+
+def test_lower_bounds_are_dotted_on_the_front() -> None:
+    """In the direction of their objective only."""
+    alternative = {"policy": "local", "on_front": True, "latency_mean_s": 1.0, "energy_mean_j": 1.0}
+    widths = {"latency_ci95_s": 0.1, "energy_ci95_j": 0.1}
+    bounds = {"latency_ci95_is_at_least": True, "energy_ci95_is_at_least": False}
+    drawn = draw({"": [alternative | widths | bounds]}, ("latency", "energy"), Canvas(Look()))
+    patterns = [lines.get_linestyle()[0][1] for lines in drawn.axes[0].containers[0].lines[2]]
+    assert [pattern is not None for pattern in patterns] == [True, False]
+    assert "95 % interval, at least" in [text.get_text() for text in drawn.legends[0].get_texts()]

@@ -317,3 +317,22 @@ def test_what_is_not_compared_and_what_is_only_a_bound_is_seen(world: dict[str, 
     table = tables.of_sweep(data)
     assert "no steady state" in table.latex()
     assert table.csv().count("no steady state: ") == len(doubtful)
+
+
+def test_bars_of_lower_bounds_are_dotted_and_said(world: dict[str, Any], tmp_path: Path) -> None:
+    """Thirty requests at three quarters of what the device can do are too few; at a hundredth they are enough."""
+    few = {
+        **world,
+        "workload": {"arrivals": "poisson", "rate": "1 /s", "requests": 30},
+        "policies": [{"kind": "local"}],
+    }
+    busy = 0.75 / simulator.run(few).summary_rows[0]["latency_p50_s"]
+    rates = [f"{busy / 75} /s", f"{busy} /s"]
+    data = swept({**few, "statistics": {"replications": 3}}, tmp_path / "out", workload__rate=rates)
+    assert [bool(row["latency_ci95_is_at_least"]) for row in data.rows] == [False, True]
+    drawn = data.plot.latency()
+    (bars,) = drawn.axes[0].containers[0].lines[2]
+    assert [pattern is not None for _, pattern in bars.get_linestyle()] == [False, True]
+    assert "95 % interval (dotted: at least)" in [text.get_text() for text in drawn.legends[0].get_texts()]
+    latex = tables.of_sweep(data).latex().splitlines()
+    assert [r"\geq" in line for line in latex if " & " in line] == [False, False, True]

@@ -227,3 +227,25 @@ def test_written_files_are_listed(tmp_path: Path) -> None:
 def test_numbers_show_as_many_digits_as_the_interval_supports(mean: float, half_width: float, text: str) -> None:
     """Two digits of the half-width, the mean to the same place."""
     assert with_interval(mean, half_width) == text
+
+
+def test_all_that_cannot_be_told_from_the_best_mean_are_marked() -> None:
+    """Edge and split differ by chance, local by a lot: both carry the asterisk, and only they."""
+    text = printed(policies({"split": 0.194, "edge": 0.2, "local": 0.5}, dict.fromkeys("abc", 1.0), step_s=0.014))
+    marked = {name: "*" in line_of(text, f" {name} ")[:24] for name in ("split", "edge", "local")}
+    assert marked == {"split": True, "edge": True, "local": False}
+
+
+def test_what_is_not_compared_carries_no_mark_in_any_column() -> None:
+    """The overloaded policy has the lowest 95th percentile and the best accuracy; the others are judged without it."""
+    table = generated({"local": 1.0, "edge": 0.5, "split": 0.7}, 400).drop(["correct"])
+    table = table.append_column("correct", pa.nulls(table.num_rows, pa.bool_()))
+    result = result_of(
+        table,
+        local=RunFacts(top1=0.70),
+        edge=RunFacts(top1=0.76, overload="no steady state: its uplink"),
+        split=RunFacts(top1=0.71),
+    )
+    text = printed(result)
+    assert "*" not in line_of(text, " edge ")
+    assert line_of(text, " split ").count("*") == 3  # mean latency, p95, accuracy
