@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.lorawan import GAVE_UP, MORE, Radios, answer, begin_message, make_radios, next_start_s
+from simulator.engines.lorawan import (
+    GAVE_UP,
+    MORE,
+    Radios,
+    answer,
+    begin_asking,
+    begin_message,
+    make_radios,
+    next_start_s,
+)
 from simulator.engines.queues import NOBODY
 from simulator.engines.steps import FRAME_START, GONE, NOTHING, REACH_EDGE, UPLINK_END
 from simulator.plan.lora import LoraPlan
@@ -86,7 +95,7 @@ def ask(talk: Any, downlink: Any, device: int, now: float) -> Any:
     talk.asking[request] = True
     if np.isnan(downlink[0][request]):
         downlink[0][request] = now
-    begin_message(talk.radios, device, 0.0)
+    begin_asking(talk.radios, device)
     return request, FRAME_START, next_start_s(talk.plan, talk.radios, device, now)
 
 

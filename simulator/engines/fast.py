@@ -58,6 +58,7 @@ _HELPERS = (
     lora.adapted_rate,
     duty.off_time_s,
     duty.earliest_start_s,
+    lorawan.begin_asking,
     lorawan.begin_message,
     lorawan.next_start_s,
     lorawan.start_frame,

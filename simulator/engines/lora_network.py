@@ -14,6 +14,7 @@ from simulator.engines.lorawan import (
     GAVE_UP,
     MORE,
     answer,
+    begin_asking,
     begin_message,
     end_frame,
     make_radios,
@@ -97,7 +98,7 @@ class LoraNetwork:
         self.asking.add(request)
         if math.isnan(log.downlink_start_s[request]):
             log.downlink_start_s[request] = self.run.agenda.now
-        begin_message(self.radios, device, 0.0)
+        begin_asking(self.radios, device)
         self.plan_frame(request)
 
     def plan_frame(self, request: int) -> None:

@@ -150,9 +150,14 @@ def make_radios(plan: LoraPlan) -> Radios:
 
 
 def begin_message(radios: Any, device: int, size_bytes: float) -> None:
-    """The device takes up a message, or asks for an answer when it has no bytes."""
+    """The device takes up a message."""
     radios.left_bytes[device] = size_bytes
     radios.tries[device] = 0
+
+
+def begin_asking(radios: Any, device: int) -> None:
+    """The device asks for an answer, or goes on asking after a message that needed no frame."""
+    radios.left_bytes[device] = 0.0
 
 
 def next_start_s(plan: Any, radios: Any, device: int, now: float) -> float:
@@ -275,7 +280,10 @@ def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> i
     if lost and (confirmed or asks):
         radios.tries[device] += 1
         radios.ready_s[device] += retransmit_timeout_s(plan.draws[device, radios.sent[device] % plan.draws.shape[1]])
-        return GAVE_UP if radios.tries[device] >= MOST_TRANSMISSIONS else MORE
+        if radios.tries[device] < MOST_TRANSMISSIONS:
+            return MORE
+        radios.tries[device] = 0
+        return GAVE_UP
     radios.tries[device] = 0
     radios.left_bytes[device] = max(radios.left_bytes[device] - radios.size[device], 0.0)
     return MORE if radios.left_bytes[device] > 0 else DONE

@@ -16,24 +16,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from simulator.errors import Problem, TraceError
-from simulator.links.base import PLANNER, Draw, LinkKind
+from simulator.links.base import Draw, LinkKind
 from simulator.links.generator import MarkovGenerator, load_markov
-from simulator.links.mean_transfer import MarkovTransfer, MeanTransfer, RecordedTransfer
+from simulator.links.mean_transfer import MarkovTransfer, MeanTransfer
+from simulator.links.plain_chain import plain_chain, share_below
 from simulator.links.stalls import start, walk
 from simulator.physics.link import Channel
-from simulator.physics.markov_rate import MarkovRate
 from simulator.scenario.quantities import PositiveDuration
 from simulator.scenario.references import Reference
 
 Floats = NDArray[np.float64]
 
-#: steps of the draw from which transfers over links that stall are predicted
-PLANNED_STEPS = 131_072
-
 #: steps of one realisation beyond which memory, not realism, is the limit
 MAX_STEPS = 5_000_000
-#: the chain is followed for 2 to this power of steps until it is anywhere: longer than any run
-_DOUBLINGS = 30
 _HOUR_S = 3600.0
 
 GeneratorReference = Annotated[str, Reference("generator")]
@@ -73,14 +68,8 @@ class MarkovLink(LinkKind):
         return lambda seeds, until_s: generate(spec, seeds, self.length, until_s)
 
     def mean_transfer(self, channel: Channel, base: Path | None) -> MeanTransfer:  # noqa: ARG002
-        """Of an endless process; the seam at which a realisation starts again is left out.
-
-        Stalls of drawn length are no steps of a chain: there the mean is that over the instants of one long draw.
-        """
-        spec = load_markov(self.generator, base)
-        if spec.stalls:
-            return RecordedTransfer(generate(spec, np.random.SeedSequence(PLANNER), PLANNED_STEPS * spec.step))
-        return MarkovTransfer(_chain(spec))
+        """Of an endless process; the seam at which a realisation starts again is left out."""
+        return MarkovTransfer(plain_chain(load_markov(self.generator, base)))
 
 
 def generate(
@@ -126,41 +115,12 @@ def _refuse_too_long(spec: MarkovGenerator, steps: float, duration_s: float) -> 
         raise TraceError(Problem(f"{what} are too many steps, or all of them an outage", "draw a shorter length"))
 
 
-def _chain(spec: MarkovGenerator) -> MarkovRate:
-    """The chain with its rates below and above the mean of each state."""
-    lowest, mean, highest, share = (
-        np.array([getattr(state, name) for state in spec.states]) for name in ("lowest", "mean", "highest", "share")
-    )
-    transitions = np.array(spec.transitions)
-    transitions = transitions / transitions.sum(axis=1, keepdims=True)
-    below = _share_below(lowest, mean, highest)
-    # the shares of a file are rounded, and a run follows the transitions
-    steps = (transitions + np.eye(share.size)) / 2
-    for _ in range(_DOUBLINGS):
-        steps = steps @ steps
-        steps /= steps.sum(axis=1, keepdims=True)
-    return MarkovRate(
-        step_s=spec.step,
-        share=share / share.sum() @ steps,
-        transitions=transitions,
-        weight=np.stack((below, 1 - below)),
-        lowest_bps=np.stack((lowest, mean)),
-        highest_bps=np.stack((mean, highest)),
-    )
-
-
-def _share_below(lowest: Floats, mean: Floats, highest: Floats) -> Floats:
-    """Share of draws below the mean that makes the mean of both halves the mean of the state."""
-    width = highest - lowest
-    return np.divide(highest - mean, width, out=np.ones_like(width), where=width > 0)
-
-
 def _rates(spec: MarkovGenerator, path: NDArray[np.int64], uniforms: Floats) -> Floats:
     """Rate of each step, by its state."""
     lowest, mean, highest = (
         np.array([getattr(state, name) for state in spec.states])[path] for name in ("lowest", "mean", "highest")
     )
-    below = _share_below(lowest, mean, highest)
+    below = share_below(lowest, mean, highest)
     lower = lowest + (mean - lowest) * np.divide(uniforms, below, out=np.ones_like(mean), where=below > 0)
     above = 1 - below
     upper = mean + (highest - mean) * np.divide(uniforms - below, above, out=np.zeros_like(mean), where=above > 0)

@@ -17,10 +17,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.links import markov_rate
+from simulator.links.markov_rate import MarkovRate
 from simulator.links.tabulated import interpolated
-from simulator.physics import markov_rate, two_states
+from simulator.physics import two_states
 from simulator.physics.link import Channel
-from simulator.physics.markov_rate import MarkovRate
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,7 @@ class TwoStateTransfer:
 
 @dataclass(frozen=True, eq=False)
 class MarkovTransfer:
-    """Transfers over a link whose rate follows a Markov chain, see `simulator.physics.markov_rate`."""
+    """Transfers over a link whose rate follows a Markov chain, see `simulator.links.markov_rate`."""
 
     chain: MarkovRate
     _known: dict[int, Floats] = field(default_factory=dict)

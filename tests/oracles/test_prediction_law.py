@@ -28,7 +28,28 @@ STOPS = {"clear": "4 Mbit/s", "blocked": "0 bit/s", "mean_clear": "8 s", "mean_b
 ROWS = [(float(k), 4e6 * (k % 7 != 3) * (k % 11 < 9) / (1 + k % 3)) for k in range(77)]
 
 
-def generator(folder: Path) -> str:
+#: stationary: 0.05 0.1 = 0.35 / 70, 0.6 / 60 = 0.35 / 35
+CHAIN: dict[str, Any] = {
+    "states": [
+        {"share": 0.05, "lowest": "0 bit/s", "mean": "0 bit/s", "highest": "0 bit/s"},
+        {"share": 0.35, "lowest": "100 kbit/s", "mean": "1 Mbit/s", "highest": "2 Mbit/s"},
+        {"share": 0.6, "lowest": "2 Mbit/s", "mean": "5 Mbit/s", "highest": "6 Mbit/s"},
+    ],
+    "transitions": [[0.9, 0.1, 0.0], [1 / 70, 1 - 1 / 70 - 1 / 35, 1 / 35], [0.0, 1 / 60, 1 - 1 / 60]],
+}
+#: 10 steps at a rate, then 3 or 20 of (nearly) none: stationary shares 1 / 10 to 1.15 / 10
+STALLS: dict[str, Any] = {
+    "states": [
+        {"share": 11.5 / 43, "lowest": "0 bit/s", "mean": "0 bit/s", "highest": "0 bit/s", "stall": 0},
+        {"share": 11.5 / 43, "lowest": "0 bit/s", "mean": "5 kbit/s", "highest": "9 kbit/s", "stall": 0},
+        {"share": 20 / 43, "lowest": "1 Mbit/s", "mean": "3 Mbit/s", "highest": "6 Mbit/s"},
+    ],
+    "transitions": [[0.7, 0.3, 0.0], [0.3, 0.7, 0.0], [0.05, 0.05, 0.9]],
+    "stalls": [{"lengths": [3, 20], "shares": [0.5, 0.5], "exits": [0.0, 0.0, 1.0]}],
+}
+
+
+def generator(folder: Path, chain: dict[str, Any] = CHAIN) -> str:
     """A chain with outages of 5 s in the mean, on a step of half a second."""
     lines = {
         "kind": "markov",
@@ -38,13 +59,7 @@ def generator(folder: Path) -> str:
         "licence": "none",
         "estimated": "by hand",
         "step": "500 ms",
-        "states": [
-            {"share": 0.05, "lowest": "0 bit/s", "mean": "0 bit/s", "highest": "0 bit/s"},
-            {"share": 0.35, "lowest": "100 kbit/s", "mean": "1 Mbit/s", "highest": "2 Mbit/s"},
-            {"share": 0.6, "lowest": "2 Mbit/s", "mean": "5 Mbit/s", "highest": "6 Mbit/s"},
-        ],
-        # stationary: 0.05 0.1 = 0.35 / 70, 0.6 / 60 = 0.35 / 35
-        "transitions": [[0.9, 0.1, 0.0], [1 / 70, 1 - 1 / 70 - 1 / 35, 1 / 35], [0.0, 1 / 60, 1 - 1 / 60]],
+        **chain,
         "fitted_to": {
             "samples": 2,
             "duration": "1 s",
@@ -119,6 +134,14 @@ LINKS: dict[str, Any] = {
     "generated both ways": lambda folder: {
         "uplink": {"generator": generator(folder)},
         "downlink": {"generator": generator(folder)},
+    },
+    "generated with stalls": lambda folder: {
+        "uplink": {"generator": generator(folder, STALLS)},
+        "downlink": {"generator": generator(folder, STALLS)},
+    },
+    "recorded, one of the two from its start": lambda folder: {
+        "uplink": {"trace": trace(folder, ROWS), "start": "0 s"},
+        "downlink": {"trace": trace(folder, [(at, rate / 2) for at, rate in ROWS], name="down")},
     },
     "losing": lambda _: {
         "uplink": {"rate": "3 Mbit/s", "losses": {"share": 0.2, "frame": "5 kB"}},

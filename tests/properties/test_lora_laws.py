@@ -546,6 +546,10 @@ def a_lost_frame_is_tried_nine_times(monkeypatch: Patch) -> None:
     monkeypatch.setattr(lorawan, "MOST_TRANSMISSIONS", 9)
 
 
+def a_message_without_bytes_begins_the_asking_anew(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(lora_network, "begin_asking", lambda radios, device: lorawan.begin_message(radios, device, 0.0))
+
+
 def the_network_decides_a_frame_too_early(monkeypatch: Patch) -> None:
     monkeypatch.setattr(lorawan, "ADR_FRAMES", 19)
 
@@ -568,6 +572,7 @@ MUTANTS: list[tuple[Callable[[Patch], None], Law]] = [
     (a_lost_frame_is_answered, answers_come_in_the_receive_windows),
     (who_has_sent_nothing_is_answered, answers_come_in_the_receive_windows),
     (a_lost_frame_is_tried_nine_times, messages_arrive_as_their_frames_do),
+    (a_message_without_bytes_begins_the_asking_anew, answers_come_in_the_receive_windows),
     (the_network_decides_a_frame_too_early, data_rates_follow_the_network),
 ]
 

@@ -61,6 +61,15 @@ def test_a_convolution_needs_no_batch(convolution: nn.Module, shape: tuple[int, 
     assert (layer.kind, layer.macs) == (kind, macs)
 
 
+def test_a_transposed_convolution_is_counted_by_its_input_in_its_general_form_too() -> None:
+    """8 x 5 x 6 numbers meet 4 x 2 x 2 taps each: 3840; by the output it would be 15 360."""
+    general = lambda m, x: torch.ops.aten.convolution(  # noqa: E731
+        x, m.up.weight, m.up.bias, [2, 2], [0, 0], [1, 1], True, [0, 0], 1
+    )
+    found = of(general, 1, 8, 5, 6, up=nn.ConvTranspose2d(8, 4, 2, 2))
+    assert (found.macs, found.graph[0].output_shape, found.complete) == (3840, (1, 4, 10, 12), True)
+
+
 @pytest.mark.parametrize(
     ("equation", "shapes", "macs"),
     [

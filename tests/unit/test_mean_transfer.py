@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+from simulator.links.markov_rate import MarkovRate
 from simulator.links.mean_transfer import InStep, MarkovTransfer, RecordedTransfer, over_channel
 from simulator.physics import two_states
 from simulator.physics.link import Channel, transfer_s
-from simulator.physics.markov_rate import MarkovRate
 
 pytestmark = pytest.mark.engine_free
 

@@ -13,7 +13,7 @@ pytest.importorskip("onnx")
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx_by_hand import integers, residual, weights, written
 
 from simulator.cli import cli
@@ -68,6 +68,25 @@ def test_attention_counts_its_two_products(tmp_path):
     path = written(tmp_path / "m.onnx", [node("Attention", ["x", "x", "x"], ["y"])], [], [1, 4, 9, 16], opset=23)
     profile = read_onnx(str(path))
     assert (profile.macs, profile.graph[0].kind) == (2 * 4 * 9 * 9 * 16, "attention")
+
+
+def test_a_weight_that_two_layers_read_is_counted_once_and_named_in_the_second(tmp_path):
+    """48 x 48 numbers of 4 bytes: a cut between the two sends nothing less, but both halves hold them."""
+    nodes = [node("MatMul", ["x", "w"], ["a"]), node("Relu", ["a"], ["r"]), node("MatMul", ["r", "w"], ["y"])]
+    profile = read_onnx(str(written(tmp_path / "m.onnx", nodes, weights(w=(48, 48)), [1, 48])))
+    first, second = (layer for layer in profile.graph if layer.macs)
+    assert (profile.params, profile.macs) == (48 * 48, 2 * 48 * 48)
+    assert (first.param_bytes, first.shared) == (4 * 48 * 48, ())
+    assert (second.param_bytes, second.shared) == (0, ((profile.graph.index(first), 4 * 48 * 48),))
+
+
+def test_numbers_of_two_bytes_are_stated_as_those_of_four(tmp_path):
+    """A profile speaks of float32, and encodings say what is sent: 6 x 5 weights, 6 numbers in, 5 out."""
+    nodes = [node("MatMul", ["x", "w"], ["a"]), node("Cast", ["a"], ["y"], to=TensorProto.FLOAT)]
+    half = numpy_helper.from_array(np.ones((6, 5), np.float16), "w")
+    path = written(tmp_path / "m.onnx", nodes, [half], [1, 6], kind=TensorProto.FLOAT16)
+    profile = read_onnx(str(path))
+    assert (profile.graph[0].param_bytes, profile.graph[0].output_bytes, profile.input_bytes) == (120, 20, 24)
 
 
 def test_running_statistics_and_single_numbers_are_no_parameters(tmp_path):

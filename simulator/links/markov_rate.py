@@ -12,7 +12,9 @@ random instant has the rest of a step before it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +77,8 @@ def _from_begin_s(chain: MarkovRate, cell_bits: float) -> Floats:
 
     The first point stands for the last bit of all.
     """
+    from scipy.sparse import csr_array
+
     size = chain.share.size
     cells = np.arange(_POINTS + 1, dtype=np.float64) * cell_bits
     below = _mean_below(chain, np.append(cells, cells[-1] + cell_bits)) / cell_bits
@@ -85,18 +89,34 @@ def _from_begin_s(chain: MarkovRate, cell_bits: float) -> Floats:
     takes_s = chain.step_s * shorter + cells[:, None] * _mean_pace(chain, cells)
     dead = np.where(chain.highest_bps == 0, chain.weight, 0.0).sum(axis=0)
     ahead = np.empty((_POINTS + 1, size))
+    leads = csr_array(chain.transitions)
     try:
-        first = np.linalg.solve(np.eye(size) - dead[:, None] * chain.transitions, dead * chain.step_s)
-        stays = np.linalg.inv(np.eye(size) - carry[0][:, None] * chain.transitions)
-    except np.linalg.LinAlgError:
+        first = _staying(leads, dead)(dead * chain.step_s)
+        settled = _staying(leads, carry[0])
+    except RuntimeError:  # the link may stay dead for ever
         return np.full((1, size), np.inf)
-    ahead[0] = chain.transitions @ first
+    ahead[0] = leads @ first
     for n in range(1, _POINTS + 1):
         later = takes_s[n] + last[n - 1] * ahead[0]
         if n > 1:
             later = later + (carry[1:n] * ahead[n - 1 : 0 : -1]).sum(axis=0)
-        ahead[n] = chain.transitions @ (stays @ later)
+        ahead[n] = leads @ settled(later)
     return ahead
+
+
+def _staying(leads: Any, share: Floats) -> Callable[[Floats], Floats]:
+    """Solver of v = x + share * (leads v), for what is added in each state until something moves on.
+
+    Raises
+    ------
+    RuntimeError
+        If it may never.
+    """
+    from scipy.sparse import diags_array, eye_array
+    from scipy.sparse.linalg import splu
+
+    solve: Callable[[Floats], Floats] = splu((eye_array(share.size) - diags_array(share) @ leads).tocsc()).solve
+    return solve
 
 
 def _from_anywhere_s(chain: MarkovRate, cell_bits: float, ahead: Floats, points: NDArray[np.int64]) -> Floats:
