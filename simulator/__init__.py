@@ -7,6 +7,7 @@ package loads nothing heavy: each function imports what it needs when it is call
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,86 @@ if TYPE_CHECKING:
 
     from simulator.analysis.result import Result
     from simulator.analysis.sweep_data import SweepData
-    from simulator.errors import Problem
+    from simulator.devices.card import Card, ComputeModel
+    from simulator.devices.measured import MeasuredCompute
+    from simulator.devices.roofline import RooflineCompute
+    from simulator.errors import OffloadSimError, Problem, ScenarioError
+    from simulator.links.base import LinkKind
+    from simulator.links.blockage import BlockageLink
+    from simulator.links.constant import ConstantLink
+    from simulator.links.lora import LoraLink
+    from simulator.links.markov import MarkovLink
+    from simulator.links.trace import TraceLink
+    from simulator.policies.base import Policy
+    from simulator.policies.early_exit import EarlyExitPolicy
+    from simulator.policies.edge import EdgePolicy
+    from simulator.policies.local import LocalPolicy
+    from simulator.policies.online import Observation, OnlinePolicy
+    from simulator.policies.split import SplitPolicy
     from simulator.profiling.model import ModelProfile
 
-__all__ = ["check", "load_profile", "load_result", "load_sweep", "run", "sweep"]
+#: classes for those who write a kind of their own, or a scenario in Python, and where each of them is
+_CLASSES = {
+    "BlockageLink": "simulator.links.blockage",
+    "Card": "simulator.devices.card",
+    "ComputeModel": "simulator.devices.card",
+    "ConstantLink": "simulator.links.constant",
+    "EarlyExitPolicy": "simulator.policies.early_exit",
+    "EdgePolicy": "simulator.policies.edge",
+    "LinkKind": "simulator.links.base",
+    "LocalPolicy": "simulator.policies.local",
+    "LoraLink": "simulator.links.lora",
+    "MarkovLink": "simulator.links.markov",
+    "MeasuredCompute": "simulator.devices.measured",
+    "Observation": "simulator.policies.online",
+    "OffloadSimError": "simulator.errors",
+    "OnlinePolicy": "simulator.policies.online",
+    "Policy": "simulator.policies.base",
+    "RooflineCompute": "simulator.devices.roofline",
+    "ScenarioError": "simulator.errors",
+    "SplitPolicy": "simulator.policies.split",
+    "TraceLink": "simulator.links.trace",
+}
+
+__all__ = [
+    "BlockageLink",
+    "Card",
+    "ComputeModel",
+    "ConstantLink",
+    "EarlyExitPolicy",
+    "EdgePolicy",
+    "LinkKind",
+    "LocalPolicy",
+    "LoraLink",
+    "MarkovLink",
+    "MeasuredCompute",
+    "Observation",
+    "OffloadSimError",
+    "OnlinePolicy",
+    "Policy",
+    "RooflineCompute",
+    "ScenarioError",
+    "SplitPolicy",
+    "TraceLink",
+    "check",
+    "load_profile",
+    "load_result",
+    "load_sweep",
+    "optimise",
+    "run",
+    "sweep",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public class when it is first asked for."""
+    if name in _CLASSES:
+        return getattr(import_module(_CLASSES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_CLASSES})
 
 
 def run(
@@ -134,6 +211,70 @@ def sweep(
         result = run_sweep(prepared, Path(output_dir or temporary))
         require_all(result)
         return result.frame()
+
+
+def optimise(
+    scenario: str | Path | Mapping[str, Any],
+    over: Mapping[str, Any] | Sequence[str] = (),
+    *,
+    environments: Mapping[str, Any] | Sequence[str] = (),
+    objectives: Sequence[str] = ("latency", "energy", "accuracy"),
+    budget: int = 2000,
+    replications: int | None = None,
+    precision: float | str | None = None,
+    output_dir: str | Path | None = None,
+    workers: int | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    engine: str = "auto",
+) -> pd.DataFrame:
+    """Find the Pareto front over the policies of a scenario and the axes that a person can choose.
+
+    Parameters
+    ----------
+    scenario, over, replications, precision, output_dir, workers, overrides, seed, engine
+        As in `sweep`; ``output_dir`` is the folder of the front.
+    environments : mapping or sequence of str
+        Axes that nature chooses, such as a rate: each combination of their values has a front of its own.
+    objectives : sequence of str
+        Two or three of ``latency``, ``energy`` and ``accuracy``.
+    budget : int
+        Most points to compute: a grid of more is searched.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The alternatives on the front, best latency first in each environment: axes, policy and objectives.
+
+    Raises
+    ------
+    simulator.errors.OffloadSimError
+        As `sweep`; `ScenarioError` for objectives that are unknown.
+
+    Examples
+    --------
+    >>> import simulator
+    >>> front = simulator.optimise("first", {"link.uplink.rate": ["1 Mbit/s", "50 Mbit/s"]},
+    ...                            objectives=("latency", "energy"), workers=1)
+    >>> front["latency_mean_s"].is_monotonic_increasing
+    True
+    """
+    from tempfile import TemporaryDirectory
+
+    from simulator.analysis.optimise import optimise as find
+    from simulator.analysis.pareto import read_objectives
+    from simulator.analysis.sweep import Options, Sweep, parse_precision
+    from simulator.analysis.sweep_run import require_all
+    from simulator.scenario.load import load_scenario
+
+    half_width = None if precision is None else parse_precision(precision)
+    options = Options(replications, half_width, workers=workers, engine=engine)
+    wanted = read_objectives(",".join(objectives))
+    prepared = Sweep(load_scenario(_plain(scenario), overrides, seed), over, options, environments)
+    with TemporaryDirectory() as temporary:
+        found = find(prepared, wanted, Path(output_dir or temporary), budget)
+        require_all(found.sweep)
+        return found.frame
 
 
 def check(scenario: str | Path | Mapping[str, Any]) -> list[Problem]:
