@@ -94,7 +94,7 @@ def test_there_are_ten_devices_and_five_servers() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CARDS if load_card(name).compute.kind == "roofline"])
-@pytest.mark.parametrize("model", ["mobilenet_v2", "bert-base", "ds_cnn", "swin_t"])
+@pytest.mark.parametrize("model", ["mobilenet_v2", "bert-base", "ds_cnn", "swin_t", "yolov8n", "unet"])
 def test_card_serves_every_kind_of_model(name: str, model: str) -> None:
     """Convolutions, attention, embeddings: each running layer takes a finite time above zero, the others none."""
     profile = load_profile(model)

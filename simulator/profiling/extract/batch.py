@@ -60,7 +60,8 @@ def extract_all(entries: Sequence[Shipped], output: Path, processes: int, consol
 
 def extract_one(entry: Shipped, output: Path) -> int:
     """Extract one profile into a folder; returns the size of its file."""
-    profile = replace(extract(entry.source, entry.input_shape), name=entry.name)
+    profile = extract(entry.source, entry.input_shape)
+    profile = replace(profile, name=entry.name, encodings={**profile.encodings, **entry.encodings})
     if entry.top1 is not None:
         profile = replace(profile, top1=entry.top1, top1_source=entry.top1_source)
     return profile.save(output / f"{entry.name}.json").stat().st_size
