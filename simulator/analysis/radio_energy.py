@@ -111,30 +111,34 @@ def transfers_of(mine: Ints, bits: Floats, log: RequestLog, stage: str, run_end_
 
 
 def bits_of(transfers: Transfers, plan: Plan, log: RequestLog, stage: str, device: int) -> Floats:
-    """Bits that really crossed, shape (n,): those of a transfer that the end of the run cut are fewer."""
+    """Bits that really crossed, shape (n,): those that were sent, of a transfer that the end of the run cut fewer."""
     channel: Channel = getattr(plan, stage)[getattr(plan, f"{stage}_of")[device]]
     request = transfers.request
-    if not plan.counts_bits:
-        return _flown(transfers, channel)
+    if plan.counts_bits:
+        bits: Floats = getattr(log, f"{stage}_sent_bits")[request]
+    else:
+        bits = (plan.bits_up if stage == "uplink" else plan.bits_down)[log.row[request]]
     cut = np.isnan(getattr(log, f"{stage}_end_s")[request])
-    sent = getattr(log, f"{stage}_sent_bits")[request]
+    if not cut.any():
+        return bits
     if plan.cell_of is None or plan.cell_of[device] < 0:
-        sent_so_far: Floats = np.where(cut, _flown(transfers, channel), sent)
-        return sent_so_far
-    # a transfer that has not entered its cell by the end of the run has sent nothing
-    left = np.nan_to_num(log.airtime_left_s[request], nan=np.inf)
-    crossed: Floats = np.where(cut, np.maximum(sent - left * channel.rates_bps[0], 0.0), sent)
-    return crossed
+        bits[cut] = _flown(transfers, channel, cut)
+    else:
+        # a transfer that has not entered its cell by the end of the run has sent nothing
+        left = np.nan_to_num(log.airtime_left_s[request[cut]], nan=np.inf)
+        bits[cut] = np.maximum(bits[cut] - left * channel.rates_bps[0], 0.0)
+    return bits
 
 
-def _flown(transfers: Transfers, channel: Channel) -> Floats:
-    """Bits of each transfer, counted from its time at the channel's rate."""
-    time_s = transfers.end_s - transfers.bits_from_s
+def _flown(transfers: Transfers, channel: Channel, cut: NDArray[np.bool_]) -> Floats:
+    """Bits of some transfers, counted from their time at the channel's rate."""
+    begin_s = transfers.bits_from_s[cut]
+    time_s = transfers.end_s[cut] - begin_s
     if channel.rates_bps.size == 1:
         bits: Floats = time_s * channel.rates_bps[0]
         return bits
     arrays = (channel.edges_s, channel.rates_bps, channel.cumulative_bits)
-    pairs = zip(transfers.bits_from_s.tolist(), time_s.tolist(), strict=True)
+    pairs = zip(begin_s.tolist(), time_s.tolist(), strict=True)
     return np.array([bits_sent(start, time, *arrays) for start, time in pairs])
 
 

@@ -13,8 +13,9 @@ per frame and a loss probability in each.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -223,8 +224,24 @@ def load_gilbert_elliott(reference: str, base: Path | None = None) -> GilbertEll
 
 
 def _load(model: type[Generator], kind: str, reference: str, base: Path | None) -> Generator:
-    """Read a generator; one of the other kind is told so, instead of each field that it has or lacks."""
+    """Read a generator, once: channel, draw and prediction of a link ask for the same file one after the other."""
     path = paths.find("generator", reference, base)
+    try:
+        state = path.stat()
+    except OSError:
+        return _read(model, kind, reference, path)
+    known: Generator = _known(model, kind, reference, path, state.st_mtime_ns, state.st_size)
+    return known
+
+
+@lru_cache(maxsize=8)
+def _known(model: Any, kind: str, reference: str, path: Path, modified_ns: int, size: int) -> Any:  # noqa: ARG001
+    """What is in a file as it is now."""
+    return _read(model, kind, reference, path)
+
+
+def _read(model: type[Generator], kind: str, reference: str, path: Path) -> Generator:
+    """A generator; one of the other kind is told so, instead of each field that it has or lacks."""
     document = document_at(path)
     found = document.data.get("kind") if isinstance(document.data, Mapping) else None
     if found in _GIVES and found != kind:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from simulator import paths
 from simulator.analysis.trace_files import generator_yaml
+from simulator.devices.sourced import document_at
 from simulator.errors import CardError, TraceError
-from simulator.links import fit, fit_losses
+from simulator.links import fit, fit_losses, generator
 from simulator.links.fit import Origin, fit_markov
 from simulator.links.generator import GilbertElliottGenerator, MarkovGenerator, load_gilbert_elliott, load_markov
 from simulator.links.gilbert_elliott import draw_losses
@@ -270,6 +271,22 @@ def test_damaged_generator_files_are_refused_with_their_place(old: str, new: str
 
 
 BUILT_IN = paths.names("generator")
+
+
+def test_a_generator_file_is_read_once_and_again_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channel, draw and prediction of a link need the same file; a person may mend it between two runs."""
+    text = paths.find("generator", "lte-downlink-driving").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_text(text.replace("lte-downlink-driving", "mine"))
+    read: list[Path] = []
+    monkeypatch.setattr(generator, "document_at", lambda file: read.append(file) or document_at(file))
+    assert load_markov(str(path)) is load_markov(str(path))
+    assert read == [path]
+    path.write_text(text.replace("lte-downlink-driving", "mine").replace("title: ", "title: My own. "))
+    assert load_markov(str(path)).title.startswith("My own. ")
+    assert read == [path, path]
 
 
 def test_generators_are_shipped_for_every_technology() -> None:
