@@ -12,6 +12,7 @@ import sys
 import pytest
 
 pytest.importorskip("torch")
+pytest.importorskip("fvcore")
 
 from simulator.profiling.extract import extract
 from simulator.profiling.extract.environment import prepare

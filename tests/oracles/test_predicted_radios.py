@@ -130,3 +130,20 @@ def test_a_faster_link_is_never_predicted_to_be_later(
     system, (plan,) = prepare(load_scenario(document))
     latency_s = predict(plan.choices[0].table, system.groups[0], np.geomspace(4e2, 4e6, 200)).latency_s
     assert (np.diff(latency_s, axis=0) <= 0).all()
+
+
+def test_the_promotion_before_an_answer_shortens_the_pause_after_it(tmp_path: Path) -> None:
+    """Every 2.6 s a request is at the server for 1.5 s; the radio, asleep after 1 s, wakes for the answer in 0.3 s.
+
+    That leaves 0.8 s until the next request, which finds it awake; without the promotion it would be 1.1 s.
+    """
+    workload = {"arrivals": "periodic", "rate": f"{1 / 2.6} /s", "requests": 20}
+    sleepy = radio(tmp_path, idle="0 W", promotion=("300 ms", "1.5 W"), tail=[("1 s", "1.1 W")])
+    document = world(tmp_path, workload, link={"radio": sleepy})
+    document["server"] = card(tmp_path, "slow", "server", {"whole": "1.5 s"})
+    latency_s, energy_j = predicted(document)
+    assert latency_s == pytest.approx(0.000808 + 1.5 + 0.3, abs=1e-9)
+    steady = simulator.run(document).requests.iloc[2:-1]
+    assert steady["latency_s"].to_numpy() == pytest.approx(latency_s, abs=1e-9)
+    caused_j = steady["energy_compute_j"] + steady["energy_radio_j"] + steady["latency_s"]
+    assert caused_j.to_numpy() == pytest.approx(energy_j, rel=1e-6)

@@ -171,3 +171,27 @@ def test_energy_of_a_split_request_is_power_times_time(tmp_path: Path) -> None:
     assert row["energy_idle_j"] == pytest.approx(0.14 * 1 + 0.15 * 0.5, abs=NANO)
     parts = row[["energy_compute_j", "energy_radio_j", "energy_idle_j"]].sum()
     assert row["energy_j"] == pytest.approx(parts, abs=NANO)
+
+
+def test_who_turns_back_waits_from_when_the_device_knows(tmp_path: Path) -> None:
+    """Three reach the edge after 85 ms, two learn at 90 ms that it is full and start at once, for 0.5 s each."""
+    rows = requests(
+        world(
+            tmp_path,
+            count=3,
+            serving={"queue_limit": 0, "when_full": "local"},
+            policies=[{"kind": "edge", "encoding": "uint8"}],
+            workload={"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1},
+        )
+    )
+    assert rows["device_wait_s"].tolist() == pytest.approx([0, 0, 0], abs=NANO)
+    assert rows["device_service_s"].tolist() == pytest.approx([0, 0.5, 0.5], abs=NANO)
+    assert rows["finish_s"].tolist() == pytest.approx([0.15, 0.59, 0.59], abs=NANO)
+
+
+def test_idle_energy_is_shared_by_the_requests_of_its_own_device(tmp_path: Path) -> None:
+    """10 s at 1 W but for 0.5 s a request: 8.5 J over three requests of one device, 9.5 J for the one of the other."""
+    times = tmp_path / "times.csv"
+    times.write_text("arrival_s,device\n0,0\n1,0\n2,0\n3,1\n")
+    rows = requests(world(tmp_path, count=2, workload={"arrivals": "recorded", "file": str(times)}, horizon="10 s"))
+    assert rows["energy_idle_j"].tolist() == pytest.approx([8.5 / 3] * 3 + [9.5], abs=NANO)

@@ -54,3 +54,21 @@ def test_the_warm_up_does_not_count(tmp_path: Path) -> None:
     """Busy 0.5 s of every second; observed from 2.25 s to 3.5 s: 0.25 s and 0.5 s of 1.25 s."""
     workload = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 4}
     assert utilisations(tmp_path, workload=workload, statistics={"warmup": "2.25 s"})[0] == pytest.approx(0.6)
+
+
+def test_the_warm_up_counts_for_no_station(tmp_path: Path) -> None:
+    """Four inputs a second apart, each 80 ms on the uplink and 50 ms at the edge; observed from 2.04 s to 3.15 s."""
+    workload = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 4}
+    edge = [{"kind": "edge", "encoding": "uint8"}]
+    found = utilisations(tmp_path, policies=edge, workload=workload, statistics={"warmup": "2.04 s"})
+    assert found == pytest.approx([0, (0.04 + 0.08) / 1.11, 0.1 / 1.11])
+
+
+def test_the_warm_up_does_not_count_for_what_is_finished_on_the_device(tmp_path: Path) -> None:
+    """Twice, a second apart, two of three turn back and compute from 0.09 to 0.59 s; observed from 0.3 s to 1.59 s."""
+    rules = {"queue_limit": 0, "when_full": "local"}
+    edge = [{"kind": "edge", "encoding": "uint8"}]
+    found = utilisations(
+        tmp_path, policies=edge, count=3, workload=ONCE | {"requests": 2}, serving=rules, statistics={"warmup": "0.3 s"}
+    )
+    assert found == pytest.approx([2 * (0.29 + 0.5) / (3 * 1.29), 0.08 / 1.29, 0.05 / 1.29])

@@ -84,3 +84,11 @@ def test_a_policy_that_loses_most_requests_is_no_winner(tmp_path: Path) -> None:
     document["workload"] = {"arrivals": "periodic", "rate": "1 /s", "requests": 500}
     said = sentences(simulator.run(document))
     assert "edge uint8 is not compared (answers only 0.4 % of its requests)." in said
+
+
+def test_answers_fill_a_cell_as_well(tmp_path: Path) -> None:
+    """Every 10 s, 1 Mbit up at 2 Mbit/s and 1 Mbit down at 4: 0.75 s of airtime, three times in 30 s."""
+    link = {"uplink": {"rate": "2 Mbit/s"}, "downlink": {"rate": "4 Mbit/s"}, "cell": "hall"}
+    workload = {"arrivals": "periodic", "rate": "0.1 /s", "phase": "0 s", "requests": 3}
+    document = world(tmp_path, 125_000, link=link, workload=workload, horizon="30 s", result_size="125 kB")
+    assert cell_sentences(simulator.run(document)) == ["Cell hall, edge uint8: 7.5 % of the airtime is used."]

@@ -85,10 +85,12 @@ class SeenPolicy(ShortQueuePolicy):
 
     kind: Literal["seen"]
     saw: ClassVar[list[int]] = []
+    rates_bps: ClassVar[list[float]] = []
 
     def decide(self, seen: Observation) -> str:
         """Cut before the first layer."""
         self.saw.append(seen.waiting_edge)
+        self.rates_bps.append(seen.uplink_rate_bps)
         return "input"
 
 
@@ -129,3 +131,12 @@ def test_auto_takes_the_reference_engine(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_cut_that_does_not_exist_is_the_policys_mistake(tmp_path: Path) -> None:
     with pytest.raises(simulator.errors.OffloadSimError, match="layer99"):
         simulator.run(world(tmp_path, "lost"))
+
+
+def test_no_other_rate_is_seen_than_that_of_the_instant(tmp_path: Path) -> None:
+    """Arrivals every 0.1 s; 10 kbit/s until 0.15 s, 20 until 0.25 s, then 5: no mean, no rate before or after."""
+    SeenPolicy.rates_bps.clear()
+    steps = trace(tmp_path, [(0.0, 1e4), (0.15, 2e4), (0.25, 5e3), (10.0, 1e4)])
+    link = {"uplink": {"trace": steps, "start": "0 s"}, "downlink": {"rate": "1 Mbit/s"}}
+    simulator.run(world(tmp_path, "seen", link=link))
+    assert SeenPolicy.rates_bps == [1e4, 1e4, 2e4, 5e3]

@@ -255,3 +255,28 @@ def test_run_to_run_variation_is_that_of_the_card_whose_it_is(tmp_path: Path, va
     steady = "server" if varying == "device" else "device"
     assert times[varying].nunique() == len(rows)
     assert times[steady].to_numpy() == pytest.approx(np.ones(len(rows)))
+
+
+def test_samples_have_nothing_to_do_with_arrivals() -> None:
+    """Correlation of jitter and sample of 1000 requests within 4 / sqrt(1000): a false alarm in 16 000 seeds.
+
+    So many samples that a number takes all bits of a draw, as a jitter does: one stream for both would correlate in
+    full.
+    """
+    records = 1 << 40
+    drawn = draw([source(samples=records, arrivals="periodic", phase="0 s", requests=1000, jitter="50 ms")], 1, 0)
+    jitter_s = drawn.arrival_s - np.arange(1000) / 10
+    assert abs(np.corrcoef(jitter_s, drawn.sample)[0, 1]) < 4 / math.sqrt(1000)
+
+
+def test_a_device_and_its_server_vary_independently(tmp_path: Path) -> None:
+    """Correlation of 2000 pairs of services within 4 / sqrt(2000): a false alarm in 16 000 seeds."""
+    varying = {"distribution": "exponential"}
+    cards = (card(tmp_path, r, r, {"head": "1 ms", "tail": "1 ms"}, variability=varying) for r in ("device", "server"))
+    model = chain(tmp_path, {"head": 40, "tail": 40})
+    workload = {"arrivals": "periodic", "rate": "1 /s", "requests": 2000}
+    rows = simulator.run(
+        scenario(model, *cards, policies=[{"kind": "split", "at": "head"}], workload=workload)
+    ).requests
+    found = np.corrcoef(rows["device_service_s"], rows["edge_service_s"])[0, 1]
+    assert abs(found) < 4 / math.sqrt(2000)
