@@ -255,6 +255,8 @@ _LAYER: Mapping[str, Reader] = {
     "fused_into": _or_none(_count),
     "integer_bytes": _count,
     "shared": _list(_share_of),
+    "integer_param_bytes": _count,
+    "shared_integers": _list(_share_of),
 }
 _EXIT: Mapping[str, Reader] = {"name": _text, "after": _count, "layers": _list(_count), "output_bytes": _count}
 _ENCODING: Mapping[str, Reader] = {"size_bytes": _size, "source": _text, "estimated": _flag}

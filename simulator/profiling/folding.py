@@ -40,8 +40,10 @@ class Places:
     ----------
     name, inputs : int
         Columns of the name, and of the layers that are read.
-    fused_into, shared : int or None
-        Columns of the host, and of the layers whose parameters are read; None where the file has no such column.
+    fused_into : int or None
+        Column of the host; None where the file has none.
+    shared : tuple of int
+        Columns of pairs of a layer whose parameters are read, and bytes.
     own : tuple of int
         Columns that are 0 for a layer without parameters of its own.
     """
@@ -49,13 +51,14 @@ class Places:
     name: int
     inputs: int
     fused_into: int | None
-    shared: int | None
+    shared: tuple[int, ...]
     own: tuple[int, ...]
 
     @classmethod
     def of(cls, columns: Sequence[str]) -> Places:
         """Where those columns stand."""
-        fused, shared = (columns.index(one) if one in columns else None for one in ("fused_into", "shared"))
+        fused = columns.index("fused_into") if "fused_into" in columns else None
+        shared = tuple(columns.index(one) for one in ("shared", "shared_integers") if one in columns)
         own = tuple(columns.index(one) for one in ("params", "param_bytes"))
         return cls(columns.index("name"), columns.index("inputs"), fused, shared, own)
 
@@ -126,8 +129,8 @@ def _taken_apart(rows: Sequence[Row], places: Places) -> list[_Parts]:
         same[places.name], same[places.inputs] = one.texts, len(row[places.inputs])
         if places.fused_into is not None:
             same[places.fused_into] = row[places.fused_into] is None
-        if places.shared is not None:
-            same[places.shared] = [size for _, size in row[places.shared]]
+        for column in places.shared:
+            same[column] = [size for _, size in row[column]]
         has_own = any(row[column] for column in places.own)
         key = repr((same, index if has_own else None))
         one.likeness = known.setdefault(key, len(known))
@@ -139,8 +142,8 @@ def _references(row: Row, places: Places) -> list[int]:
     found = list(row[places.inputs])
     if places.fused_into is not None and row[places.fused_into] is not None:
         found.append(row[places.fused_into])
-    if places.shared is not None:
-        found += [owner for owner, _ in row[places.shared]]
+    for column in places.shared:
+        found += [owner for owner, _ in row[column]]
     return found
 
 
@@ -215,8 +218,8 @@ def _general(rows: Sequence[Row], parts: Sequence[_Parts], index: int, length: i
     row[places.inputs] = [reference() for _ in row[places.inputs]]
     if places.fused_into is not None and row[places.fused_into] is not None:
         row[places.fused_into] = reference()
-    if places.shared is not None:
-        row[places.shared] = [[reference(), size] for _, size in row[places.shared]]
+    for column in places.shared:
+        row[column] = [[reference(), size] for _, size in row[column]]
     if first.numbers != second.numbers:
         name: list[str | list[int]] = [first.texts[0]]
         for here, there, text in zip(first.numbers, second.numbers, first.texts[1:], strict=True):
@@ -247,9 +250,9 @@ def _special(row: Row, index: int, repetition: int, places: Places) -> Row:
     made[places.inputs] = [_resolved(one, index, repetition) for one in _listed(row[places.inputs])]
     if places.fused_into is not None:
         made[places.fused_into] = _resolved(row[places.fused_into], index, repetition)
-    if places.shared is not None:
-        pairs = [_listed(pair) for pair in _listed(row[places.shared])]
-        made[places.shared] = [[_resolved(one, index, repetition) for one in pair[:1]] + pair[1:] for pair in pairs]
+    for column in places.shared:
+        pairs = [_listed(pair) for pair in _listed(row[column])]
+        made[column] = [[_resolved(one, index, repetition) for one in pair[:1]] + pair[1:] for pair in pairs]
     if isinstance(row[places.name], list):
         made[places.name] = "".join(_counted(part, repetition) for part in row[places.name])
     return made
