@@ -203,7 +203,8 @@ def profile(source: str, shape: tuple[int, ...] | None, exits: str, file: Path |
     from simulator.analysis.staging import write_file
     from simulator.profiling.source import profile_of
 
-    extracted = profile_of(source, shape, tuple(name.strip() for name in exits.split(",") if name.strip()))
+    names = tuple(name.strip() for name in exits.split(",") if name.strip())
+    extracted = profile_of(source, shape, names, cli_output.to_stderr())
     target = file or Path(f"{extracted.name}.json")
     write_file(target, extracted.text.encode())
     _show(model_view(extracted), to_error=target == STANDARD_OUTPUT)

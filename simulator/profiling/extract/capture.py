@@ -26,6 +26,7 @@ from simulator.profiling.extract.environment import quiet
 from simulator.profiling.extract.forms import deploy
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
 from simulator.profiling.extract.parameters import LISTED
+from simulator.profiling.extract.progress import Progress, Tell
 from simulator.profiling.extract.refusals import refused
 from simulator.profiling.extract.regions import inline_regions
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, importable, raised
@@ -51,34 +52,38 @@ class Captured:
     eager_macs: int
 
 
-def capture(plan: Blueprint) -> Captured:
-    """Build the module of a blueprint and trace it.
+def capture(plan: Blueprint, tell: Tell | None = None) -> Captured:
+    """Build the module of a blueprint and trace it; ``tell`` hears of it if it takes long.
 
     Raises
     ------
     ExtractionError
         If the module cannot be built or its graph depends on the values of the input.
     """
+    progress = Progress(plan.source, tell)
     with quiet(), importable(plan.folder):
         try:
-            return _captured(plan, with_weights=False)
+            return _captured(plan, progress, with_weights=False)
         except ExtractionError as error:
             if not _needs_weights(error.__cause__):
                 raise
-        return _captured(plan, with_weights=True)
+        return _captured(plan, progress, with_weights=True)
 
 
-def _captured(plan: Blueprint, with_weights: bool) -> Captured:
-    module = _build(plan, with_weights)
+def _captured(plan: Blueprint, progress: Progress, with_weights: bool) -> Captured:
+    with progress.building():
+        module = _build(plan, with_weights)
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with mode:
         _make_fake(module)
         example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
     args, kwargs = ((), {plan.keyword: example}) if plan.keyword else ((example,), {})
     try:
-        with torch.no_grad(), redirect_stderr(StringIO()):  # export prints the graph when it fails
+        # export prints the graph when it fails
+        with torch.no_grad(), redirect_stderr(StringIO()), progress.tracing(module):
             program = torch.export.export(module, args, kwargs, strict=False)
-        seen = eager_macs(module, args, kwargs, mode)
+        with progress.counting():
+            seen = eager_macs(module, args, kwargs, mode)
     except MODEL_ERRORS as error:
         raise ExtractionError(refused(plan, error)) from error
     inline_regions(program.graph_module)
