@@ -203,7 +203,9 @@ def profile(source: str, shape: tuple[int, ...] | None, exits: str, file: Path |
     from simulator.analysis.staging import write_file
     from simulator.profiling.source import profile_of
 
-    extracted = profile_of(source, shape, tuple(name.strip() for name in exits.split(",") if name.strip()))
+    names = tuple(name.strip() for name in exits.split(",") if name.strip())
+    tell = cli_output.to_stderr() if sys.stderr.isatty() else None  # in a file, messages are all that is wanted
+    extracted = profile_of(source, shape, names, tell)
     target = file or Path(f"{extracted.name}.json")
     write_file(target, extracted.text.encode())
     _show(model_view(extracted), to_error=target == STANDARD_OUTPUT)

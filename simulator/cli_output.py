@@ -10,6 +10,7 @@ import codecs
 import io
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -64,9 +65,19 @@ def show(view: RenderableType, to_error: bool = False) -> None:
 
 def complain(text: str) -> None:
     """Print text on standard error, as far as anybody can hear it."""
-    with suppress(OSError, ValueError):
-        sys.stderr.write(f"{printable(text)}\n")
-        sys.stderr.flush()
+    to_stderr()(text)
+
+
+def to_stderr() -> Callable[[str], None]:
+    """What prints text on standard error as it is now, wherever a library sends it meanwhile."""
+    stream = sys.stderr
+
+    def write(text: str) -> None:
+        with suppress(OSError, ValueError):
+            stream.write(f"{printable(text)}\n")
+            stream.flush()
+
+    return write
 
 
 def flush() -> None:

@@ -140,12 +140,16 @@ def _beaten(choice: Choice) -> NDArray[np.bool_]:
     costs = np.column_stack((device, device + table.edge_s @ shares, table.bytes_up @ shares))
     fits = np.array([not reason for reason in table.misfit])
     beaten = np.zeros(len(costs), dtype=bool)
-    for c in range(1, len(costs)):
-        others = fits.copy()
-        others[[0, c]] = False  # what the first cut sends depends on the encoding
-        no_worse = others & (costs <= costs[c]).all(axis=1)
-        # of cuts that cost the same the first one stays
-        beaten[c] = bool((no_worse & ((costs < costs[c]).any(axis=1) | (np.arange(len(costs)) < c))).any())
+    best = np.empty_like(costs)
+    kept = 0
+    # in this order what beats a cut comes before it, and of cuts that cost the same the first one
+    for c in np.lexsort(costs.T[::-1]):
+        if c == 0:
+            continue  # what the first cut sends depends on the encoding
+        beaten[c] = bool((best[:kept] <= costs[c]).all(axis=1).any())
+        if fits[c] and not beaten[c]:
+            best[kept] = costs[c]
+            kept += 1
     return beaten
 
 

@@ -128,10 +128,10 @@ class Card(BaseModel):
                 return (
                     f"{who}: {self._amount(weights, 'weights')} exceed {human(self.storage.value, 'size')} of storage"
                 )
-            weights, needs = 0.0, self._amount(activations, "activations")
-        else:
-            needs = f"{self._amount(weights, 'weights')} and {self._amount(activations, 'activations')}"
+            weights = 0.0
         if weights + activations > self.memory.value:
+            parts = [] if self.storage is not None else [self._amount(weights, "weights")]
+            needs = " and ".join([*parts, self._amount(activations, "activations")])
             return f"{who}: {needs} exceed {human(self.memory.value, 'size')} of memory"
         return None
 

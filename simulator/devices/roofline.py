@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 from simulator.devices.sourced import Sourced
 from simulator.errors import did_you_mean
 from simulator.physics.compute import layer_times_s, narrowed_rate
-from simulator.profiling.graph import INPUT, KINDS, Layer, size_at
+from simulator.profiling.graph import INPUT, KINDS, size_at
 from simulator.profiling.model import ModelProfile
 from simulator.scenario.quantities import Bandwidth, Duration, MacRate
 
@@ -47,18 +47,18 @@ def layer_work(profile: ModelProfile) -> tuple[NDArray[np.float64], NDArray[np.f
         [
             layer.input_bytes
             + layer.output_bytes
-            + (layer.output_bytes if layer.kind == "embedding" else _weight_bytes(layer))
+            + (layer.output_bytes if layer.kind == "embedding" else layer.weight_bytes)
             for layer in graph
         ],
         dtype=np.float64,
     )
     integers = [layer.integer_bytes for layer in graph] + [profile.input_integer_bytes]  # the last one is INPUT's
-    read = [sum(integers[source] for source in set(layer.inputs)) for layer in graph]
+    read = [
+        sum(integers[source] for source in set(layer.inputs))
+        + (layer.integer_bytes if layer.kind == "embedding" else layer.integer_weight_bytes)
+        for layer in graph
+    ]
     return macs, moved, np.array(integers[:-1], dtype=np.float64) + np.array(read, dtype=np.float64)
-
-
-def _weight_bytes(layer: Layer) -> int:
-    return layer.param_bytes + sum(size for _, size in layer.shared)
 
 
 def layer_channels(profile: ModelProfile) -> NDArray[np.float64]:

@@ -123,6 +123,11 @@ def _sizes(profile: ModelProfile) -> Iterator[Problem]:
             if owner == index or owner >= len(profile.graph) or size > profile.graph[owner].param_bytes:
                 message = f'layer {index} "{layer.name}" shares {size} bytes of parameters that layer {owner} has not'
                 yield Problem(message, _AGAIN, ("graph", index, "shared"))
+        if layer.integer_param_bytes > layer.param_bytes or any(
+            size > dict(layer.shared).get(owner, 0) for owner, size in layer.shared_integers
+        ):
+            message = f'layer {index} "{layer.name}" reads more integer parameters than parameters'
+            yield Problem(message, _AGAIN, ("graph", index, "integer_param_bytes"))
         if not layer.params <= layer.param_bytes <= 16 * layer.params:
             message = f'layer {index} "{layer.name}" has {layer.params} parameters in {layer.param_bytes} bytes'
             yield Problem(message, _AGAIN, ("graph", index, "param_bytes"))

@@ -1,4 +1,4 @@
-"""The JSON form of a profile: a header, then one layer per line as a row of values.
+"""The JSON form of a profile: a header, then one layer per line as a row of values; loops are folded (`folding`).
 
 `encode` writes it, `decode` turns text into checked values or into a list of what is wrong with their form (missing
 keys, wrong types, negative or non-finite numbers). Whether the values agree with each other is `check`'s business.
@@ -14,6 +14,7 @@ from typing import Any
 from simulator.errors import Problem, did_you_mean
 from simulator.jsontext import JsonError, read_json
 from simulator.printable import one_line
+from simulator.profiling.folding import fold, unfold
 from simulator.profiling.graph import ELEMENT_BYTES, KINDS, Encoding, Exit, Layer, LossEffect
 
 #: version of this format
@@ -38,8 +39,8 @@ def encode(header: Mapping[str, Any], graph: Sequence[Layer]) -> str:
     said = [k for k, column in enumerate(COLUMNS) if k < _REQUIRED or any(getattr(one, column) for one in graph)]
     columns = COLUMNS[: said[-1] + 1]
     lines.append(f'"columns": {_dump(columns)}')
-    rows = ",\n".join(_dump([getattr(layer, column) for column in columns]) for layer in graph)
-    lines.append(f'"graph": [\n{rows}\n]')
+    rows = fold([[getattr(layer, column) for column in columns] for layer in graph], columns)
+    lines.append(f'"graph": [\n{_lines(rows)}\n]')
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -75,12 +76,25 @@ def decode(text: str, file: str) -> tuple[dict[str, Any], list[Problem]]:
     unknown = [key for key in document if key not in _HEADER]
     problems += [Problem(f'unknown key "{key[:60]}"', _nearest(key, list(_HEADER)), (key,)) for key in unknown]
     fields: dict[str, Any] = {}
+    folded = isinstance(document.get("graph"), list) and any(isinstance(row, dict) for row in document["graph"])
+    if folded:
+        document["graph"] = unfold(document["graph"], columns, problems)
     for key, reader in (_HEADER | {"graph": _list(_row(columns))}).items():
         if key in document:
             fields[key] = reader(document[key], (key,), problems)
         elif key not in OPTIONAL:
             problems.append(Problem(f'key "{key}" is missing', "extract the profile again"))
+    if folded:  # what is wrong with a row of a body is wrong with all its repetitions
+        problems = list({(problem.message, problem.hint): problem for problem in reversed(problems)}.values())[::-1]
     return fields, problems
+
+
+def _lines(rows: Sequence[list[Any] | dict[str, Any]]) -> str:
+    """Rows with one layer per line, the layers of a body too."""
+    return ",\n".join(
+        f'{{"repeat":{row["repeat"]},"body":[\n{_lines(row["body"])}\n]}}' if isinstance(row, dict) else _dump(row)
+        for row in rows
+    )
 
 
 def _dump(value: Any) -> str:
@@ -241,6 +255,8 @@ _LAYER: Mapping[str, Reader] = {
     "fused_into": _or_none(_count),
     "integer_bytes": _count,
     "shared": _list(_share_of),
+    "integer_param_bytes": _count,
+    "shared_integers": _list(_share_of),
 }
 _EXIT: Mapping[str, Reader] = {"name": _text, "after": _count, "layers": _list(_count), "output_bytes": _count}
 _ENCODING: Mapping[str, Reader] = {"size_bytes": _size, "source": _text, "estimated": _flag}

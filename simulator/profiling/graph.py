@@ -111,6 +111,10 @@ class Layer:
         precision of a processor changes its size.
     shared : tuple of (int, int)
         Parameters that this layer reads too and that are counted with another: that layer, and their bytes.
+    integer_param_bytes : int
+        The part of ``param_bytes`` that is no floating-point number, such as quantised weights.
+    shared_integers : tuple of (int, int)
+        The part of ``shared`` that is no floating-point number.
     """
 
     name: str
@@ -126,6 +130,18 @@ class Layer:
     fused_into: int | None = None
     integer_bytes: int = 0
     shared: tuple[tuple[int, int], ...] = ()
+    integer_param_bytes: int = 0
+    shared_integers: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def weight_bytes(self) -> int:
+        """Size of all parameters that it reads."""
+        return self.param_bytes + sum(size for _, size in self.shared)
+
+    @property
+    def integer_weight_bytes(self) -> int:
+        """The part of `weight_bytes` that keeps its size at every precision."""
+        return self.integer_param_bytes + sum(size for _, size in self.shared_integers)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ of the layers than the stored one, and activations that a runtime computes in pl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,8 @@ class MemoryNeeds:
     """
 
     def __init__(self, profile: ModelProfile, order: Sequence[int], element_bytes: int) -> None:
-        first, last = _weights(profile, order), _weights(profile, order[::-1])[::-1]
-        self._weights_before, self._weights_from = (size_at(element_bytes, size, 0.0 * size) for size in (first, last))
+        self._weights_before = _weights(profile, order, element_bytes)
+        self._weights_from = _weights(profile, order[::-1], element_bytes)[::-1]
         live, settled = _live_bytes(profile, order, element_bytes)
         self._peak_before = np.concatenate((np.zeros(1), np.maximum.accumulate(live)))
         self._peak_from = np.concatenate((np.maximum.accumulate(live[::-1])[::-1], np.zeros(1)))
@@ -74,16 +74,25 @@ def execution_order(profile: ModelProfile, exits: Sequence[Exit]) -> tuple[tuple
     return tuple(order), tuple(ends)
 
 
-def _weights(profile: ModelProfile, order: Sequence[int]) -> NDArray[np.float64]:
+def _weights(profile: ModelProfile, order: Sequence[int], element_bytes: int) -> NDArray[np.float64]:
     """Bytes of the parameters that the first layers of an order read, each once, for every number of layers."""
+    layers = [(index, profile.graph[index]) for index in order]
+    every = (((index, one.param_bytes), *one.shared) for index, one in layers)
+    whole = (((index, one.integer_param_bytes), *one.shared_integers) for index, one in layers)
+    return size_at(element_bytes, _held(every), _held(whole))
+
+
+def _held(reads: Iterable[tuple[tuple[int, int], ...]]) -> NDArray[np.float64]:
+    """Running sum of what is read, from each owner at most what is its own."""
     held: dict[int, int] = {}
-    added = np.zeros(len(order) + 1)
-    for step, index in enumerate(order):
-        layer = profile.graph[index]
-        for owner, size in ((index, layer.param_bytes), *layer.shared):
-            added[step + 1] += max(0, size - held.get(owner, 0))
+    added = [0]
+    for parts in reads:
+        fresh = 0
+        for owner, size in parts:
+            fresh += max(0, size - held.get(owner, 0))
             held[owner] = max(size, held.get(owner, 0))
-    return np.cumsum(added)
+        added.append(fresh)
+    return np.cumsum(np.array(added, dtype=np.float64))
 
 
 def _live_bytes(

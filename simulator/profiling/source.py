@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.model import ModelProfile
 
 
-def profile_of(source: str, input_shape: Sequence[int] | None = None, exits: Sequence[str] = ()) -> ModelProfile:
+def profile_of(
+    source: str,
+    input_shape: Sequence[int] | None = None,
+    exits: Sequence[str] = (),
+    tell: Callable[[str], None] | None = None,
+) -> ModelProfile:
     """Profile of a model.
 
     Parameters
@@ -19,6 +24,8 @@ def profile_of(source: str, input_shape: Sequence[int] | None = None, exits: Seq
         Shape of one input; otherwise known from the source.
     exits : sequence of str
         Outputs of an ONNX file that are early exits.
+    tell : callable, optional
+        Takes a line of text now and then if it takes long, from another thread.
 
     Raises
     ------
@@ -34,4 +41,4 @@ def profile_of(source: str, input_shape: Sequence[int] | None = None, exits: Seq
         raise ExtractionError(Problem(f'{source} is not an ONNX file, so its exits cannot be named by "--exits"', hint))
     from simulator.profiling.extract import extract
 
-    return extract(source, input_shape)
+    return extract(source, input_shape, tell)

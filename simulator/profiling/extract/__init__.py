@@ -11,14 +11,16 @@ counts nothing. An operator that is neither counted nor known to be free makes t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulator.profiling.model import ModelProfile
 
 
-def extract(source: str, input_shape: Sequence[int] | None = None) -> ModelProfile:
+def extract(
+    source: str, input_shape: Sequence[int] | None = None, tell: Callable[[str], None] | None = None
+) -> ModelProfile:
     """Profile of a model.
 
     Parameters
@@ -27,6 +29,8 @@ def extract(source: str, input_shape: Sequence[int] | None = None) -> ModelProfi
         ``torchvision:NAME``, ``timm:NAME``, ``hf:NAME`` or ``package.module:factory``.
     input_shape : sequence of int, optional
         Shape of one input with its batch of one; otherwise known from the source.
+    tell : callable, optional
+        Takes a line of text now and then if it takes long, from another thread.
 
     Raises
     ------
@@ -40,4 +44,4 @@ def extract(source: str, input_shape: Sequence[int] | None = None) -> ModelProfi
         from simulator.profiling.extract.assemble import assemble
         from simulator.profiling.extract.sources import blueprint
 
-        return assemble(blueprint(source, input_shape))
+        return assemble(blueprint(source, input_shape), tell)

@@ -14,20 +14,21 @@ from simulator.profiling.extract.fusion import fuse
 from simulator.profiling.extract.heads import exits_of
 from simulator.profiling.extract.layers import layers_of
 from simulator.profiling.extract.parameters import with_parameters
+from simulator.profiling.extract.progress import Tell
 from simulator.profiling.extract.sources import Blueprint
 from simulator.profiling.model import INPUT, ModelProfile
 from simulator.profiling.partition import results_bytes
 
 
-def assemble(plan: Blueprint) -> ModelProfile:
-    """Profile of a blueprint.
+def assemble(plan: Blueprint, tell: Tell | None = None) -> ModelProfile:
+    """Profile of a blueprint; ``tell`` hears of it if capturing takes long.
 
     Raises
     ------
     ExtractionError
         If the module cannot be built or captured, or its outputs do not fit its declared exits.
     """
-    captured = capture(plan)
+    captured = capture(plan, tell)
     found = layers_of(captured)
     results = tuple(sorted({index for index, _ in found.outputs} - {INPUT}))  # who has the input need not make it
     if not found.graph or not results:

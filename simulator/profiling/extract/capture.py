@@ -26,10 +26,14 @@ from simulator.profiling.extract.environment import quiet
 from simulator.profiling.extract.forms import deploy
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
 from simulator.profiling.extract.parameters import LISTED
-from simulator.profiling.extract.refusals import refused
+from simulator.profiling.extract.progress import Progress, Tell
+from simulator.profiling.extract.refusals import build_hint, refused
 from simulator.profiling.extract.regions import inline_regions
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, importable, raised
 from simulator.profiling.extract.state import written_by
+
+#: lists within lists in which modules are looked for; a list may hold itself
+_DEEPEST = 4
 
 
 @dataclass(frozen=True)
@@ -51,34 +55,38 @@ class Captured:
     eager_macs: int
 
 
-def capture(plan: Blueprint) -> Captured:
-    """Build the module of a blueprint and trace it.
+def capture(plan: Blueprint, tell: Tell | None = None) -> Captured:
+    """Build the module of a blueprint and trace it; ``tell`` hears of it if it takes long.
 
     Raises
     ------
     ExtractionError
         If the module cannot be built or its graph depends on the values of the input.
     """
+    progress = Progress(plan.source, tell)
     with quiet(), importable(plan.folder):
         try:
-            return _captured(plan, with_weights=False)
+            return _captured(plan, progress, with_weights=False)
         except ExtractionError as error:
             if not _needs_weights(error.__cause__):
                 raise
-        return _captured(plan, with_weights=True)
+        return _captured(plan, progress, with_weights=True)
 
 
-def _captured(plan: Blueprint, with_weights: bool) -> Captured:
-    module = _build(plan, with_weights)
+def _captured(plan: Blueprint, progress: Progress, with_weights: bool) -> Captured:
+    with progress.building():
+        module = _build(plan, with_weights)
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with mode:
         _make_fake(module)
         example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
     args, kwargs = ((), {plan.keyword: example}) if plan.keyword else ((example,), {})
     try:
-        with torch.no_grad(), redirect_stderr(StringIO()):  # export prints the graph when it fails
+        # export prints the graph when it fails
+        with torch.no_grad(), redirect_stderr(StringIO()), progress.tracing(module):
             program = torch.export.export(module, args, kwargs, strict=False)
-        seen = eager_macs(module, args, kwargs, mode)
+        with progress.counting():
+            seen = eager_macs(module, args, kwargs, mode)
     except MODEL_ERRORS as error:
         raise ExtractionError(refused(plan, error)) from error
     inline_regions(program.graph_module)
@@ -142,7 +150,7 @@ def _build(plan: Blueprint, with_weights: bool) -> torch.nn.Module:
     except ExtractionError:
         raise
     except MODEL_ERRORS as error:
-        raise ExtractionError(raised(f"{plan.source} cannot be built", error)) from error
+        raise ExtractionError(raised(f"{plan.source} cannot be built", error, build_hint(error))) from error
     if not isinstance(module, torch.nn.Module):
         message = f"{plan.source} gives {type(module).__name__}, not a torch.nn.Module"
         raise ExtractionError(Problem(message, "name a class or a function that returns a module"))
@@ -151,18 +159,31 @@ def _build(plan: Blueprint, with_weights: bool) -> torch.nn.Module:
 
 
 def _adopt_listed(module: torch.nn.Module) -> None:
-    """Modules in plain lists, which PyTorch does not know of, become children with names like ``blocks[0]``."""
+    """Modules in plain lists and dictionaries, which PyTorch does not know of, become children like ``blocks[0]``."""
     known = set(module.modules())
+    plain = vars(torch.nn.Module())
     pending = list(known)
     while pending:
         parent = pending.pop()
-        held = [(name, value) for name, value in vars(parent).items() if isinstance(value, list | tuple)]
-        for name, place, child in ((name, place, one) for name, value in held for place, one in enumerate(value)):
-            if isinstance(child, torch.nn.Module) and child not in known:
-                parent.add_module(f"{name}{LISTED}{place}]", child)
+        own = [(name, value) for name, value in vars(parent).items() if name not in plain]
+        for reached, child in [found for name, value in own for found in _listed(name, value)]:
+            if child not in known:
+                parent.add_module(reached, child)
                 found = set(child.modules()) - known
                 known |= found
                 pending += found
+
+
+def _listed(name: str, value: Any) -> Iterator[tuple[str, torch.nn.Module]]:
+    """Modules that a plain list, tuple or dictionary holds, within others too, and how they are reached."""
+    if not isinstance(value, list | tuple | dict) or name.count(LISTED) == _DEEPEST:
+        return
+    for place, one in value.items() if isinstance(value, dict) else enumerate(value):
+        reached = f"{name}{LISTED}{str(place).replace('.', '_')}]"
+        if isinstance(one, torch.nn.Module):
+            yield reached, one
+        else:
+            yield from _listed(reached, one)
 
 
 def _run_once(module: torch.nn.Module, plan: Blueprint) -> None:

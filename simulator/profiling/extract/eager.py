@@ -7,10 +7,11 @@ multiply-accumulate, knows fewer operators than `count`, and counts what depends
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -19,6 +20,13 @@ from simulator.profiling.extract.count import count_macs
 
 def eager_macs(module: torch.nn.Module, args: Any, kwargs: Any, mode: FakeTensorMode) -> int:
     """MACs of one pass of a module with fake parameters, attention written out as its two products."""
+    try:
+        return _counted(module, args, kwargs, mode)
+    except DataDependentOutputException:  # numbers of constant tensors, which are there only where those are not fake
+        return _counted(module, args, kwargs, nullcontext())
+
+
+def _counted(module: torch.nn.Module, args: Any, kwargs: Any, mode: AbstractContextManager[Any]) -> int:
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # one operator for a whole attention, which the counter ignores
     try:

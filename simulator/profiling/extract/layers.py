@@ -22,6 +22,7 @@ from simulator.profiling.extract.capture import Captured
 from simulator.profiling.extract.count import arguments, count_macs
 from simulator.profiling.extract.eager import graph_macs
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
+from simulator.profiling.extract.parameters import is_weight
 from simulator.profiling.extract.sizes import is_integer, tensor_bytes
 from simulator.profiling.extract.state import state_of
 from simulator.profiling.graph import INPUT, Layer
@@ -38,7 +39,7 @@ class Layers:
     graph : list of Layer
         In topological order.
     reads : list of set of str
-        For each layer the names of the parameters that it reads.
+        For each layer the names of the parameters, and of the buffers of quantised weights, that it reads.
     outputs : list of (int, int)
         For every output of the model the layer that makes it and its bytes.
     foldable : set of int
@@ -71,7 +72,11 @@ class _Reader:
         # more operators are in the graph than the counter knows; fewer mean that the capture has lost some
         self._found = Layers(missing_macs=max(captured.eager_macs - graph_macs(captured.program.graph), 0))
         self._nodes = list(captured.program.graph.nodes)
-        self._parameters = dict(signature.inputs_to_parameters)
+        held = dict(self._module.named_buffers(remove_duplicate=False))
+        weights = {name for name, buffer in held.items() if is_weight(buffer)}
+        buffers = {node: name for node, name in signature.inputs_to_buffers.items() if name in weights}
+        self._parameters = {**signature.inputs_to_parameters, **buffers}
+        self._buffers = set(buffers.values())
         self._inputs = set(signature.user_inputs)
         own = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
         self._state = state_of(self._nodes, self._inputs, own)
@@ -124,9 +129,10 @@ class _Reader:
         operands = [source for source in node.all_input_nodes if source in self._index]
         inputs = tuple(dict.fromkeys(self._index[source] for source in operands))
         constants = [source for source in node.all_input_nodes if source in self._constants]
-        self._found.reads.append(set().union(*(self._constants[constant] for constant in constants)))
         named = node.all_input_nodes[0] if node.target is operator.getitem else node
         kind, macs = self._cost(node, constants)
+        read = set().union(*(self._constants[constant] for constant in constants))
+        self._found.reads.append(read if macs or kind == "embedding" else read - self._buffers)
         results = self._read_results(node)
         size = sum(map(tensor_bytes, results))
         self._index[node] = len(self._found.graph)

@@ -45,8 +45,8 @@ _SOUNDS: Mapping[str, str] = MappingProxyType(
 )
 #: ending of a source whose network is wanted as it is deployed
 DEPLOYED = ":deployed"
-#: characters of a value in a message
-_SHOWN = 60
+#: characters of a value, and of what somebody's own code said, in a message
+_SHOWN, _SAID = 60, 200
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ def _is_shape(declared: Any) -> bool:
 def raised(what: str, error: BaseException, hint: str = "") -> Problem:
     """The problem that somebody's own code is: the first line of what it raised, and the place in its file."""
     text = str(error).strip().partition("\n")[0]
+    text = text if len(text) <= _SAID else f"{text[:_SAID]}..."
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
     problem = Problem(f"{what}: {named}", hint)
     if isinstance(error, SyntaxError) and error.filename:

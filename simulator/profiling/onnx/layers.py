@@ -160,7 +160,7 @@ class _Reader:
         needed = [name for name in outputs if name == outputs[0] or self._is_read(name)]
         results = [self._file.tensor(name, unit.nodes[-1]) for name in needed]
         place = len(self._found.graph)
-        params, param_bytes, shared = self._claim(constants, place)
+        claimed = self._claim(constants, place)
         self._index |= dict.fromkeys(outputs, place)
         if self._scales_channels(unit, constants, results[0]):
             self._found.foldable.add(place)
@@ -172,14 +172,12 @@ class _Reader:
                 kind=kind,
                 op="+".join(node.op_type for node in unit.nodes),
                 macs=macs,
-                params=params,
-                param_bytes=param_bytes,
                 inputs=sources,
                 input_bytes=sum(self._size(source) for source in sources),
                 output_shape=results[0].shape,
                 output_bytes=sum(result.profile_bytes for result in results),
                 integer_bytes=sum(result.size_bytes for result in results if not result.floating),
-                shared=shared,
+                **claimed,
             )
         )
 
@@ -191,10 +189,11 @@ class _Reader:
             return self._file.tensors[self._file.input].profile_bytes
         return self._found.graph[index].output_bytes
 
-    def _claim(self, constants: Sequence[str], place: int) -> tuple[int, int, tuple[tuple[int, int], ...]]:
+    def _claim(self, constants: Sequence[str], place: int) -> dict[str, Any]:
         """Number and bytes of the parameters that no earlier layer has read, and bytes read again, by their layer."""
-        count = size = 0
+        count = size = integers = 0
         shared: dict[int, int] = {}
+        shared_integers: dict[int, int] = {}
         for name in sorted(frozenset().union(*(self._constants[name] for name in constants))):
             tensor = self._file.tensors.get(name)
             if tensor is None or name in self._statistics or not _learned(tensor):
@@ -203,9 +202,18 @@ class _Reader:
             if owner == place:
                 count += tensor.elements
                 size += tensor.profile_bytes
+                integers += 0 if tensor.floating else tensor.profile_bytes
             else:
                 shared[owner] = shared.get(owner, 0) + tensor.profile_bytes
-        return count, size, tuple(sorted(shared.items()))
+                if not tensor.floating:
+                    shared_integers[owner] = shared_integers.get(owner, 0) + tensor.profile_bytes
+        return {
+            "params": count,
+            "param_bytes": size,
+            "shared": tuple(sorted(shared.items())),
+            "integer_param_bytes": integers,
+            "shared_integers": tuple(sorted(shared_integers.items())),
+        }
 
     def _cost(self, unit: Unit) -> tuple[str, int]:
         """Kind and MACs of a layer."""
