@@ -5,7 +5,8 @@ separates a layer from what is fused into it. Tensors that are only reshaped, sl
 their source, so a cut sends whichever is smaller and never the same bytes twice. The head of an exit runs right after
 the layer that feeds it; behind each head that reads nothing but the input lies a cut of its own, where a small network
 has run and the input is still needed.
-Leaves out cuts that are no prefix of the stored order (two branches of which only one has run).
+Leaves out cuts that are no prefix of the stored order (two branches of which only the other has run); `ordering` says
+which order is stored.
 """
 
 from __future__ import annotations
@@ -193,7 +194,7 @@ def results_bytes(profile: ModelProfile, results: Sequence[int]) -> int:
     views = [_views(profile, result) for result in results]
     parents = dict(chain.from_iterable(map(pairwise, views)))
     sizes = {node: profile.tensor_bytes(node) for node in chain.from_iterable(views)}
-    return _crossing(set(results), parents, sizes)[0]
+    return fewest_bytes(set(results), parents, sizes)[0]
 
 
 def is_alias(kind: str, inputs: Sequence[int]) -> bool:
@@ -253,13 +254,13 @@ class _Live:
         """Bytes and number of the fewest bytes from which every live tensor can be viewed."""
         for root in self._changed:
             old = self._cost.get(root, (0, 0))
-            new = self._cost[root] = _crossing(self._tree[root], self._parents, self._sizes)
+            new = self._cost[root] = fewest_bytes(self._tree[root], self._parents, self._sizes)
             self._bytes, self._tensors = self._bytes + new[0] - old[0], self._tensors + new[1] - old[1]
         self._changed.clear()
         return self._bytes, self._tensors
 
 
-def _crossing(live: set[int], parents: Mapping[int, int], sizes: Mapping[int, int]) -> tuple[int, int]:
+def fewest_bytes(live: set[int], parents: Mapping[int, int], sizes: Mapping[int, int]) -> tuple[int, int]:
     """The same for the live tensors of one tree.
 
     The aliases of one tensor form a tree; each subtree costs the smaller of its root and of its live parts.

@@ -19,9 +19,9 @@ from simulator.errors import ExtractionError, Problem
 from simulator.outputs import require_file_place
 from simulator.profiling.graph import INPUT
 from simulator.profiling.model import ModelProfile
-from simulator.profiling.onnx.layers import Layers, layers_of
+from simulator.profiling.onnx.layers import Layers
 from simulator.profiling.onnx.loading import OnnxGraph, load
-from simulator.profiling.onnx.profile import profile_of
+from simulator.profiling.onnx.profile import arranged, profile_of
 from simulator.profiling.onnx.shapes import Tensor
 from simulator.profiling.partition import CutPoint, find_cut, is_alias
 
@@ -65,9 +65,10 @@ def write_halves(profile: ModelProfile, at: str, source: Path, folder: Path) -> 
     """
     wanted = find_cut(profile, at)
     graph = load(source, profile.input_shape)
-    own = profile_of(graph, str(source), _exits(profile, graph))
+    exits = _exits(profile, graph)
+    own = profile_of(graph, str(source), exits)
     cut = _same_cut(own, wanted, profile, source)
-    found = layers_of(graph)
+    found = arranged(graph, str(source), exits)
     before = set(own.trunk[: cut.layers])
     before |= {index for head in own.exits[: cut.heads] for index in head.layers}
     crossing = _crossing(own, found, before, graph)
