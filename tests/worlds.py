@@ -20,10 +20,16 @@ def chain(
     heads: Mapping[str, str] | None = None,
     loss_effect: LossEffect | None = None,
 ) -> str:
-    """Write a chain of layers; ``outputs`` gives each layer's output bytes, ``heads`` an exit after some of them."""
+    """Write a chain of layers; ``outputs`` gives each layer's output bytes, ``heads`` an exit after some of them.
+
+    The head after ``input`` reads the input itself.
+    """
     graph: list[Layer] = []
     exits: list[Exit] = []
     previous, size = INPUT, input_bytes
+    if heads and "input" in heads:
+        graph.append(_layer(heads["input"], INPUT, size, 4))
+        exits.append(Exit(heads["input"], INPUT, (0,), 4))
     for layer, output in outputs.items():
         graph.append(_layer(layer, previous, size, output))
         previous, size = len(graph) - 1, output

@@ -195,8 +195,9 @@ def model_view(profile: ModelProfile) -> RenderableType:
         f"input sent as: {sizes}",
     ]
     if profile.exits:
-        after = ((head.name, profile.graph[head.after].name) for head in profile.exits)
-        lines.append("early exits: " + ", ".join(f"{name} after {layer}" for name, layer in after))
+        fed_by = [*(layer.name for layer in profile.graph), "the input"]  # the last one is INPUT's
+        after = (f"{head.name} after {fed_by[head.after]}" for head in profile.exits)
+        lines.append("early exits: " + ", ".join(after))
     if profile.form:
         lines.append(form(profile))
     if not profile.complete:

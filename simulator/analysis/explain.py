@@ -108,19 +108,24 @@ def _kinds(system: System, plans: list[Plan]) -> Iterator[tuple[str, list[Plan]]
 
 
 def _table(title: str, plans: list[Plan], g: int) -> Table:
-    """Every cut worth a look, the first one once for each encoding of the input."""
+    """Every cut worth a look, those that send the input once for each of its encodings."""
     view = Table(title=title, title_justify="left", title_style="italic", pad_edge=False, box=None, show_edge=False)
     for heading in _HEADINGS:
         view.add_column(heading, justify="left" if heading in ("cut after", "taken by") else "right", no_wrap=True)
     for encoding in dict.fromkeys(plan.choices[g].encoding for plan in plans):
         mine = [plan for plan in plans if plan.choices[g].encoding == encoding]
-        _add_row(view, mine[0].choices[g], 0, f"input as {encoding}", _takers(mine, g, 0))
+        for c, cut in enumerate(mine[0].choices[g].table.cuts):
+            takers = _takers(mine, g, c)
+            # without its exit, the cut behind a head that reads the input is the one before it
+            if cut.layers == 0 and (takers or c == 0 or len(mine[0].choices[g].table.exits) > 1):
+                name = f"input as {encoding}" if c == 0 else f"{cut.name}, input as {encoding}"
+                _add_row(view, mine[0].choices[g], c, name, takers)
     choice = plans[0].choices[g]
     beaten = _beaten(choice)
-    for c in range(1, len(choice.table.cuts)):
+    for c, cut in enumerate(choice.table.cuts):
         takers = _takers(plans, g, c)
-        if takers or not beaten[c]:
-            _add_row(view, choice, c, choice.table.cuts[c].name, takers)
+        if cut.layers and (takers or not beaten[c]):
+            _add_row(view, choice, c, cut.name, takers)
     view.caption = (
         f"{int(beaten.sum())} cuts are left out: another needs no more device time, no more compute time in all, "
         "and sends no more bytes"
@@ -134,18 +139,19 @@ def _takers(plans: list[Plan], g: int, cut: int) -> str:
 
 
 def _beaten(choice: Choice) -> NDArray[np.bool_]:
-    """For each cut after the first, whether an earlier look at device time, compute time and bytes settles it."""
+    """For each cut that sends no input, whether an earlier look at device time, compute time and bytes settles it."""
     table, shares = choice.table, choice.shares
     device = table.device_s @ shares
     costs = np.column_stack((device, device + table.edge_s @ shares, table.bytes_up @ shares))
     fits = np.array([not reason for reason in table.misfit])
+    encoded = np.array([cut.layers == 0 for cut in table.cuts])  # what they send depends on the encoding
     beaten = np.zeros(len(costs), dtype=bool)
     best = np.empty_like(costs)
     kept = 0
     # in this order what beats a cut comes before it, and of cuts that cost the same the first one
     for c in np.lexsort(costs.T[::-1]):
-        if c == 0:
-            continue  # what the first cut sends depends on the encoding
+        if encoded[c]:
+            continue
         beaten[c] = bool((best[:kept] <= costs[c]).all(axis=1).any())
         if fits[c] and not beaten[c]:
             best[kept] = costs[c]

@@ -2,7 +2,8 @@
 
 For a partition and a way out (an early exit or the final output): seconds on the device, bytes up, seconds on the
 server, bytes down. Layers run in the profile's topological order; the head of an exit runs right after the layer that
-feeds it, and costs its time whether or not the sample leaves there. Compressing the input costs no device time here.
+feeds it, and costs its time whether or not the sample leaves there; where the input feeds it, it runs first, on the
+server for the cut ``input``. Compressing the input costs no device time here.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from numpy.typing import NDArray
 
 from simulator.devices.card import Card
 from simulator.plan.system import Group
-from simulator.profiling.graph import Exit, size_at
-from simulator.profiling.liveness import MemoryNeeds, execution_order
+from simulator.profiling.graph import INPUT, Exit, size_at
+from simulator.profiling.liveness import MemoryNeeds
 from simulator.profiling.model import ModelProfile
-from simulator.profiling.partition import CutPoint, bytes_back
+from simulator.profiling.partition import CutPoint, bytes_back, cut_points, execution_order
 
 Floats = NDArray[np.float64]
 
@@ -91,13 +92,13 @@ def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_
     """
     profile = group.profile
     exits = profile.exits if with_exits else ()
-    position = {layer: k + 1 for k, layer in enumerate(profile.trunk)}
+    position = {INPUT: 0} | {layer: k + 1 for k, layer in enumerate(profile.trunk)}
     head_at = [position[exit_.after] for exit_ in exits]
     ways = [_WayOut(exit_.name, head_at[k], k + 1, exit_.output_bytes) for k, exit_ in enumerate(exits)]
     whole = len(profile.trunk)
     ways.append(_WayOut("final", whole, len(exits), None))
     final_bytes = bytes_back(profile)
-    cuts = profile.cut_points
+    cuts = cut_points(profile, exits) if exits else profile.cut_points
     shape = (len(cuts), len(ways))
     tables = {name: np.zeros(shape) for name in ("device_s", "edge_s", "fallback_s", "bytes_up", "bytes_down")}
     on_device, offloaded = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
@@ -105,10 +106,10 @@ def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_
     for c, cut in enumerate(cuts):
         for w, way in enumerate(ways):
             here = min(cut.layers, way.trunk)
-            heads_here = sum(at <= cut.layers for at in head_at[: way.heads])
+            heads_here = min(cut.heads, way.heads)
             tables["device_s"][c, w] = near.between(0, here, 0, heads_here)
-            on_device[c, w] = here > 0
-            crosses = cut.layers < whole and (way.trunk > cut.layers or cut.layers == 0)
+            on_device[c, w] = here > 0 or heads_here > 0
+            crosses = way.trunk > cut.layers or way.heads > cut.heads
             offloaded[c, w] = crosses
             if crosses:
                 tables["edge_s"][c, w] = far.between(here, way.trunk, heads_here, way.heads)
@@ -150,10 +151,10 @@ def _bytes_crossing(cut: CutPoint, group: Group, encoding: str) -> float:
 def _misfits(group: Group, server: Card, exits: tuple[Exit, ...]) -> Iterator[str]:
     """For each cut, why either side cannot hold its layers; empty when both can."""
     profile, device = group.profile, group.card
-    order, ends = execution_order(profile, exits)
+    order = execution_order(profile, exits)
     here, there = (MemoryNeeds(profile, order, card.element_bytes) for card in (device, server))
     for cut in profile.cut_points:
-        place = ends[cut.layers]
+        place = cut.steps(exits)
         reason = device.misfit(profile.name, *here.before(place))
         if reason is not None:
             yield f"{device.name}: {reason}"

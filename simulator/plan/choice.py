@@ -105,7 +105,7 @@ def _encoding(profile: ModelProfile, intent: Intent) -> str:
         message = f"{profile.name} has no size for inputs encoded as {shown(intent.encoding)}"
         hint = did_you_mean(intent.encoding, list(profile.encodings)) or f"known: {', '.join(profile.encodings)}"
         raise ScenarioError(Problem(message, hint, path))
-    if intent.cut not in (None, "input"):
+    if intent.cut is not None and find_cut(profile, intent.cut).layers > 0:
         message = f"the encoding of the input has no effect: the cut at {shown(intent.cut)} never sends the input"
         raise ScenarioError(Problem(message, "leave encoding out, or write at: input", path))
     return intent.encoding

@@ -21,7 +21,11 @@ class EarlyExitPolicy(Policy):
         min_length=1,
         description="One for each early exit: leave when the entropy is at most, or the confidence at least, this.",
     )
-    at: str = Field("output", description="Cut after which the server runs the rest; `output` keeps all on the device.")
+    at: str = Field(
+        "output",
+        description="Cut after which the server runs the rest; `output` keeps all on the device; the head of an exit "
+        "that reads the input keeps that head.",
+    )
     encoding: Encoding | None = Field(
         None,
         description="How the input is encoded when the cut lies before the first layer, such as jpeg; the tensor that "

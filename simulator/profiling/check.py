@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from simulator.errors import Problem
-from simulator.profiling.graph import ELEMENT_BYTES, Layer
+from simulator.profiling.graph import ELEMENT_BYTES, INPUT, Layer
 from simulator.profiling.partition import results_bytes
 
 if TYPE_CHECKING:
@@ -99,9 +99,16 @@ def _exits(profile: ModelProfile) -> Iterator[Problem]:
         for index in head.layers:
             if owner.setdefault(index, head.name) != head.name:
                 yield Problem(f'layer {index} is in the heads of "{owner[index]}" and "{head.name}"', _AGAIN, path)
+        if head.after == INPUT and not head.layers:
+            yield Problem(f'exit "{head.name}" has no layers and follows none', _AGAIN, path)
     for head in profile.exits:
         if head.after in owner:
             yield Problem(f'exit "{head.name}" branches off layer {head.after}, which is in a head', _AGAIN, ("exits",))
+        for index in head.layers if max(head.layers, default=0) < len(profile.graph) else ():
+            late = [source for source in profile.graph[index].inputs if source > head.after and source not in owner]
+            if late:
+                message = f'layer {index} of the head of exit "{head.name}" reads layer {late[0]}, which runs later'
+                yield Problem(message, "a head runs right after the last layer that feeds it", ("exits",))
     for index, layer in enumerate(profile.graph):
         for source in layer.inputs:
             if source in owner and owner.get(index) != owner[source]:

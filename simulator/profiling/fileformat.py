@@ -258,7 +258,12 @@ _LAYER: Mapping[str, Reader] = {
     "integer_param_bytes": _count,
     "shared_integers": _list(_share_of),
 }
-_EXIT: Mapping[str, Reader] = {"name": _text, "after": _count, "layers": _list(_count), "output_bytes": _count}
+_EXIT: Mapping[str, Reader] = {
+    "name": _text,
+    "after": _source_index,
+    "layers": _list(_count),
+    "output_bytes": _count,
+}
 _ENCODING: Mapping[str, Reader] = {"size_bytes": _size, "source": _text, "estimated": _flag}
 _LOSS_EFFECT: Mapping[str, Reader] = {
     "lost": _list(_share),

@@ -146,14 +146,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Exit:
-    """An early exit: the layers of its head and the trunk layer that feeds them.
+    """An early exit: the layers of its head and what feeds them, a layer of the trunk or the input.
 
     Attributes
     ----------
     name : str
         Unique name; the final output is not listed.
     after : int
-        Index of the last trunk layer whose output the head reads.
+        Index of the last trunk layer whose output the head reads; -1 if it reads the model input alone.
     layers : tuple of int
         Indices of the layers that only this exit needs, in order.
     output_bytes : int

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.profiling.graph import INPUT, Exit, size_at
+from simulator.profiling.graph import INPUT, size_at
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.partition import is_alias
 
@@ -46,32 +46,6 @@ class MemoryNeeds:
     def after(self, place: int) -> tuple[float, float]:
         """The same of all other layers, which get what crosses."""
         return float(self._weights_from[place]), max(0.0, float(self._peak_from[place] - self._settled[place]))
-
-
-def execution_order(profile: ModelProfile, exits: Sequence[Exit]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Layers of the trunk, each exit's head right after the layer that feeds it.
-
-    Parameters
-    ----------
-    profile : ModelProfile
-    exits : sequence of Exit
-        Those whose heads run.
-
-    Returns
-    -------
-    order : tuple of int
-    ends : tuple of int
-        For each k, how many layers of the order have run once k layers of the trunk and their heads have.
-    """
-    order: list[int] = []
-    ends = [0]
-    for index in profile.trunk:
-        order.append(index)
-        for head in exits:
-            if head.after == index:
-                order += head.layers
-        ends.append(len(order))
-    return tuple(order), tuple(ends)
 
 
 def _weights(profile: ModelProfile, order: Sequence[int], element_bytes: int) -> NDArray[np.float64]:

@@ -2,21 +2,25 @@
 
 A cut lies on a prefix of the trunk in topological order, so what runs before it is closed under predecessors. No cut
 separates a layer from what is fused into it. Tensors that are only reshaped, sliced or expanded share the storage of
-their source, so a cut sends whichever is smaller and never the same bytes twice.
-Leaves out cuts that are no prefix of the stored order (two branches of which only one has run).
+their source, so a cut sends whichever is smaller and never the same bytes twice. The head of an exit runs right after
+the layer that feeds it; behind each head that reads nothing but the input lies a cut of its own, where a small network
+has run and the input is still needed.
+Leaves out cuts that are no prefix of the stored order (two branches of which only the other has run); `ordering` says
+which order is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
 from simulator.errors import Problem, ProfileError, did_you_mean
-from simulator.profiling.graph import INPUT
+from simulator.profiling.graph import INPUT, Exit
 
 if TYPE_CHECKING:
+    from simulator.profiling.graph import Layer
     from simulator.profiling.model import ModelProfile
 
 
@@ -30,7 +34,7 @@ class CutPoint:
         Position among the cuts of the profile, 0 is ``input``.
     name : str
         ``input`` (nothing runs before), ``output`` (everything does), else the last layer before the cut that is not
-        fused into another.
+        fused into another: of the trunk, or of the head of an exit that reads the input.
     layers : int
         Length of the prefix of ``profile.trunk`` that runs before the cut.
     macs_before, macs_after : int
@@ -41,6 +45,8 @@ class CutPoint:
         Number of tensors that cross.
     integer_bytes : int
         The part of ``bytes`` that keeps its size at every precision.
+    heads : int
+        How many of the exits, in order, have their heads before the cut.
     """
 
     index: int
@@ -51,17 +57,42 @@ class CutPoint:
     bytes: int
     tensors: int
     integer_bytes: int
+    heads: int
+
+    def steps(self, exits: Sequence[Exit]) -> int:
+        """Length of the prefix of `execution_order` before the cut, where these exits (all or none) are evaluated."""
+        return self.layers + sum(len(head.layers) for head in exits[: self.heads])
 
 
-def cut_points(profile: ModelProfile) -> tuple[CutPoint, ...]:
-    """Every valid cut of a profile, from ``input`` to ``output``."""
-    graph, trunk = profile.graph, profile.trunk
-    position = {index: place for place, index in enumerate(trunk)}
-    last_use = _last_uses(profile, position)
-    closed = _inside_fusion(profile, position)
-    parents = {index: graph[index].inputs[0] for index in trunk if is_alias(graph[index].kind, graph[index].inputs)}
-    sizes = {index: graph[index].output_bytes for index in trunk} | {INPUT: profile.input_bytes}
-    integers = {index: graph[index].integer_bytes for index in trunk} | {INPUT: profile.input_integer_bytes}
+def execution_order(profile: ModelProfile, exits: Sequence[Exit]) -> tuple[int, ...]:
+    """Layers of the trunk, each exit's head right after the layer that feeds it, or before all where the input does.
+
+    Parameters
+    ----------
+    profile : ModelProfile
+    exits : sequence of Exit
+        Those whose heads run.
+    """
+    fed: dict[int, list[int]] = {}
+    for head in exits:
+        fed.setdefault(head.after, []).extend(head.layers)
+    return (*fed.get(INPUT, ()), *chain.from_iterable((index, *fed.get(index, ())) for index in profile.trunk))
+
+
+def cut_points(profile: ModelProfile, exits: Sequence[Exit] = ()) -> tuple[CutPoint, ...]:
+    """Every valid cut of a profile, from ``input`` to ``output``.
+
+    Parameters
+    ----------
+    profile : ModelProfile
+    exits : sequence of Exit
+        All exits of the profile where they are evaluated: a head behind a cut may read what is made long before it.
+    """
+    graph, order = profile.graph, execution_order(profile, exits)
+    last_use = _last_uses(profile, order)
+    parents = {index: graph[index].inputs[0] for index in order if is_alias(graph[index].kind, graph[index].inputs)}
+    sizes = {index: graph[index].output_bytes for index in order} | {INPUT: profile.input_bytes}
+    integers = {index: graph[index].integer_bytes for index in order} | {INPUT: profile.input_integer_bytes}
 
     cuts: list[CutPoint] = []
     live, whole = _Live(parents, sizes), _Live(parents, integers)
@@ -70,30 +101,46 @@ def cut_points(profile: ModelProfile) -> tuple[CutPoint, ...]:
     read_last: dict[int, list[int]] = {}
     for tensor, last in last_use.items():
         read_last.setdefault(last, []).append(tensor)
-    before = 0
-    name = "input"
-    for place in range(len(trunk) + 1):
-        if place:
-            index = trunk[place - 1]
+    done = before = seen = 0
+    for name, layers, heads in _stops(profile):
+        before += sum(graph[index].macs for index in profile.trunk[seen:layers])
+        cut = CutPoint(len(cuts), name, layers, before, profile.macs - before, 0, 0, 0, heads)
+        for place in range(done, cut.steps(exits)):
             for tensors in (live, whole):
-                if index in last_use:
-                    tensors.add(index)
-                for tensor in read_last.get(place - 1, []):
+                if order[place] in last_use:
+                    tensors.add(order[place])
+                for tensor in read_last.get(place, []):
                     tensors.remove(tensor)
-            before += graph[index].macs
-            if graph[index].fused_into is None:
-                name = graph[index].name
-        if closed[place]:
-            continue
+        done, seen = cut.steps(exits), layers
         crossing, count = live.crossing()
-        integer_bytes = whole.crossing()[0]
-        label = "output" if place == len(trunk) else name
-        cuts.append(CutPoint(len(cuts), label, place, before, profile.macs - before, crossing, count, integer_bytes))
+        cuts.append(replace(cut, bytes=crossing, tensors=count, integer_bytes=whole.crossing()[0]))
     return tuple(cuts)
 
 
+def _stops(profile: ModelProfile) -> Iterator[tuple[str, int, int]]:
+    """Name of every cut, with the layers of the trunk and the heads before it."""
+    graph, trunk = profile.graph, profile.trunk
+    position = {index: place for place, index in enumerate(trunk)}
+    closed = _inside_fusion(profile, position)
+    fed = [position.get(head.after, -1) for head in profile.exits]
+    yield "input", 0, 0
+    for heads in range(1, fed.count(-1) + 1):
+        yield next(graph[k].name for k in reversed(profile.exits[heads - 1].layers) if _is_host(graph[k])), 0, heads
+    name = "input"
+    for place, index in enumerate(trunk, start=1):
+        if _is_host(graph[index]):
+            name = graph[index].name
+        if not closed[place]:
+            heads = sum(at < place for at in fed)
+            yield "output" if place == len(trunk) else name, place, heads
+
+
+def _is_host(layer: Layer) -> bool:
+    return layer.fused_into is None
+
+
 def find_cut(profile: ModelProfile, name: str) -> CutPoint:
-    """The cut called ``name``, or the cut after the last layer of the module ``name``.
+    """The cut called ``name``, or the cut after the last layer of the module ``name``, head of an exit or not.
 
     Parameters
     ----------
@@ -111,13 +158,13 @@ def find_cut(profile: ModelProfile, name: str) -> CutPoint:
     for cut in cuts:
         if cut.name == name:
             return cut
-    places = [
-        place
-        for place, index in enumerate(profile.trunk)
-        if profile.graph[index].name == name or profile.graph[index].name.startswith(f"{name}.")
-    ]
+    inside = {k for k, one in enumerate(profile.graph) if one.name == name or one.name.startswith(f"{name}.")}
+    places = [place for place, index in enumerate(profile.trunk) if index in inside]
     if places:
         return next(cut for cut in cuts if cut.layers > places[-1])
+    heads = [place for place, head in enumerate(profile.exits) if not inside.isdisjoint(head.layers)]
+    if heads:
+        return next(cut for cut in cuts if cut.heads > heads[-1])
     known = dict.fromkeys(cut.name for cut in cuts)
     for cut in cuts:
         parts = cut.name.split(".")
@@ -147,7 +194,7 @@ def results_bytes(profile: ModelProfile, results: Sequence[int]) -> int:
     views = [_views(profile, result) for result in results]
     parents = dict(chain.from_iterable(map(pairwise, views)))
     sizes = {node: profile.tensor_bytes(node) for node in chain.from_iterable(views)}
-    return _crossing(set(results), parents, sizes)[0]
+    return fewest_bytes(set(results), parents, sizes)[0]
 
 
 def is_alias(kind: str, inputs: Sequence[int]) -> bool:
@@ -163,13 +210,9 @@ def _views(profile: ModelProfile, index: int) -> list[int]:
     return found
 
 
-def _last_uses(profile: ModelProfile, position: Mapping[int, int]) -> dict[int, int]:
-    """Place in the trunk of the last trunk layer that reads each tensor; an unread input goes at the first."""
-    last = {INPUT: 0}
-    for index in profile.trunk:
-        for source in profile.graph[index].inputs:
-            last[source] = position[index]
-    return last
+def _last_uses(profile: ModelProfile, order: Sequence[int]) -> dict[int, int]:
+    """Place in the order of the last layer that reads each tensor; an unread input goes at the first."""
+    return {INPUT: 0} | {source: place for place, index in enumerate(order) for source in profile.graph[index].inputs}
 
 
 def _inside_fusion(profile: ModelProfile, position: Mapping[int, int]) -> list[bool]:
@@ -211,13 +254,13 @@ class _Live:
         """Bytes and number of the fewest bytes from which every live tensor can be viewed."""
         for root in self._changed:
             old = self._cost.get(root, (0, 0))
-            new = self._cost[root] = _crossing(self._tree[root], self._parents, self._sizes)
+            new = self._cost[root] = fewest_bytes(self._tree[root], self._parents, self._sizes)
             self._bytes, self._tensors = self._bytes + new[0] - old[0], self._tensors + new[1] - old[1]
         self._changed.clear()
         return self._bytes, self._tensors
 
 
-def _crossing(live: set[int], parents: Mapping[int, int], sizes: Mapping[int, int]) -> tuple[int, int]:
+def fewest_bytes(live: set[int], parents: Mapping[int, int], sizes: Mapping[int, int]) -> tuple[int, int]:
     """The same for the live tensors of one tree.
 
     The aliases of one tensor form a tree; each subtree costs the smaller of its root and of its live parts.

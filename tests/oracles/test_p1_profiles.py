@@ -12,7 +12,6 @@ import sys
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("fvcore")
 
 from simulator.profiling.extract import extract
 from simulator.profiling.extract.environment import prepare

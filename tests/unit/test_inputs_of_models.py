@@ -37,6 +37,8 @@ def test_pictures_of_transformers_need_not_be_square() -> None:
     [
         ("torchvision:vit_b_16", (1, 3, 256, 128), "takes square pictures, not 256x128"),
         ("hf:bert", (1, 513), "has 512 positions, too few for 513 tokens"),
+        ("hf:roberta", (1, 511), "has 510 positions, too few for 511 tokens"),
+        ("hf:roberta", (1, 513), "give at most --input 1,510"),
         ("hf:whisper", None, "--input 1,80,3000"),
         ("hf:wav2vec2", None, "--input 1,16000"),
         ("hf:t5", None, "it takes several inputs: profile a factory of your own"),
@@ -50,6 +52,12 @@ def test_other_inputs_are_refused_with_what_fits(source: str, shape: tuple[int, 
         extract(source, shape)
     assert words in str(caught.value)
     assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(("source", "most"), [("hf:bert", 512), ("hf:roberta", 510)])
+def test_as_many_tokens_as_there_are_positions(source: str, most: int) -> None:
+    """RoBERTa counts positions from 2 (padding_idx + 1), so of 512 rows 510 are left; all of them can be used."""
+    assert extract(source, (1, most)).input_shape == (1, most)
 
 
 def test_an_input_with_a_name_is_met_with_a_way_out() -> None:

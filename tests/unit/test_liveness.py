@@ -15,9 +15,9 @@ from worlds import scenario
 import simulator
 from simulator.devices.card import load_card
 from simulator.profiling.graph import Exit, size_at
-from simulator.profiling.liveness import MemoryNeeds, execution_order
+from simulator.profiling.liveness import MemoryNeeds
 from simulator.profiling.model import INPUT, Layer, ModelProfile, load_profile
-from simulator.profiling.partition import find_cut, is_alias
+from simulator.profiling.partition import execution_order, find_cut, is_alias
 
 pytestmark = pytest.mark.engine_free
 
@@ -112,11 +112,12 @@ def test_the_head_of_an_exit_runs_beside_the_trunk() -> None:
         [Exit("early", 0, (1, 2), 8)],
         input_elements=1,
     )
-    order, ends = execution_order(model, model.exits)
-    assert (order, ends) == ((0, 1, 2, 3, 4), (0, 3, 4, 5))
-    assert MemoryNeeds(model, order, FLOAT32).before(ends[1])[1] == 100 + 300 + 8
-    without, its_ends = execution_order(model, ())
-    assert MemoryNeeds(model, without, FLOAT32).before(its_ends[1])[1] == 4 + 100
+    order = execution_order(model, model.exits)
+    assert order == (0, 1, 2, 3, 4)
+    assert [cut.steps(model.exits) for cut in model.cut_points] == [0, 3, 4, 5]
+    assert MemoryNeeds(model, order, FLOAT32).before(3)[1] == 100 + 300 + 8
+    assert [cut.steps(()) for cut in model.cut_points] == [0, 1, 2, 3]
+    assert MemoryNeeds(model, execution_order(model, ()), FLOAT32).before(1)[1] == 4 + 100
 
 
 def test_integers_keep_their_size_at_every_precision() -> None:

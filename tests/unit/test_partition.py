@@ -139,7 +139,7 @@ def test_an_unknown_cut_is_met_with_the_nearest():
 
 
 def test_the_table_of_cuts_is_the_list_of_cuts():
-    """`cuts` shows index, layers before, MACs before and after, bytes crossing, tensors, and bytes of integers."""
+    """`cuts` shows index, layers before, MACs before and after, bytes crossing, tensors, integers, exits."""
     model = residual_block()
     assert list(model.cuts.columns) == [
         "name",
@@ -149,6 +149,7 @@ def test_the_table_of_cuts_is_the_list_of_cuts():
         "bytes",
         "tensors",
         "integer_bytes",
+        "heads",
     ]
     assert list(model.cuts["bytes"]) == [cut.bytes for cut in model.cut_points]
 

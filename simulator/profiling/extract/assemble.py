@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from simulator.errors import ExtractionError, Problem
@@ -12,11 +13,12 @@ from simulator.profiling.extract.environment import versions
 from simulator.profiling.extract.forms import form_of
 from simulator.profiling.extract.fusion import fuse
 from simulator.profiling.extract.heads import exits_of
-from simulator.profiling.extract.layers import layers_of
+from simulator.profiling.extract.layers import Layers, layers_of
 from simulator.profiling.extract.parameters import with_parameters
 from simulator.profiling.extract.progress import Tell
 from simulator.profiling.extract.sources import Blueprint
 from simulator.profiling.model import INPUT, ModelProfile
+from simulator.profiling.ordering import canonical_order, reordered
 from simulator.profiling.partition import results_bytes
 
 
@@ -29,11 +31,11 @@ def assemble(plan: Blueprint, tell: Tell | None = None) -> ModelProfile:
         If the module cannot be built or captured, or its outputs do not fit its declared exits.
     """
     captured = capture(plan, tell)
-    found = layers_of(captured)
+    names = tuple(getattr(captured.module, "exit_names", ()))
+    found = _arranged(layers_of(captured), names, plan)
     results = tuple(sorted({index for index, _ in found.outputs} - {INPUT}))  # who has the input need not make it
     if not found.graph or not results:
         raise ExtractionError(Problem(f"{plan.source} computes nothing from its input"))
-    names = tuple(getattr(captured.module, "exit_names", ()))
     exits = exits_of(plan.source, names, found.graph, found.outputs)
     heads = {index for head in exits for index in head.layers}
     graph, unread_params = with_parameters(found.graph, found.reads, captured.module, heads)
@@ -65,3 +67,18 @@ def assemble(plan: Blueprint, tell: Tell | None = None) -> ModelProfile:
     if problems:
         raise ExtractionError(problems)
     return profile
+
+
+def _arranged(found: Layers, names: Sequence[str], plan: Blueprint) -> Layers:
+    """The same layers in the order that does not depend on how the model is written."""
+    outputs = {index for index, _ in found.outputs}
+    exits = exits_of(plan.source, names, found.graph, found.outputs)
+    order = canonical_order(fuse(found.graph, found.foldable, outputs), exits, found.input_bytes)
+    place = {INPUT: INPUT} | {index: k for k, index in enumerate(order)}
+    return replace(
+        found,
+        graph=reordered(found.graph, order),
+        reads=[found.reads[index] for index in order],
+        outputs=[(place[index], size) for index, size in found.outputs],
+        foldable={place[index] for index in found.foldable},
+    )

@@ -1,7 +1,7 @@
 """Early exits of a captured model: the layers that only an exit needs.
 
 A module declares its exits by the class attribute ``exit_names = ("exit1", ...)`` and returns their outputs in that
-order, the final output last.
+order, the final output last. A head reads the trunk or, in a cascade of networks, the input itself.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.errors import ExtractionError, Problem
-from simulator.profiling.graph import Exit, Layer
+from simulator.profiling.graph import INPUT, Exit, Layer
 
 
 def exits_of(
@@ -31,7 +31,7 @@ def exits_of(
     Raises
     ------
     ExtractionError
-        If the number of outputs does not fit, or two heads share layers.
+        If the number of outputs does not fit, two heads share layers, or an exit returns the input.
     """
     if not names:
         return ()
@@ -47,8 +47,10 @@ def exits_of(
             if taken.setdefault(index, name) != name:
                 message = f'exits "{taken[index]}" and "{name}" of {source} share the layer "{graph[index].name}"'
                 raise ExtractionError(Problem(message, "each head may read the trunk only"))
-        tapped = {index for layer in head for index in graph[layer].inputs if index in trunk} or {last}
-        exits.append(Exit(name, max(tapped), tuple(head), size))
+        if not head and last == INPUT:
+            raise ExtractionError(Problem(f'exit "{name}" of {source} returns the input itself'))
+        tapped = {index for layer in head for index in graph[layer].inputs if index not in taken}
+        exits.append(Exit(name, max(tapped, default=INPUT) if head else last, tuple(head), size))
     return tuple(sorted(exits, key=lambda head: head.after))
 
 

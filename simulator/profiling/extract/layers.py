@@ -48,6 +48,8 @@ class Layers:
         Operators that are neither counted nor known to be free.
     missing_macs : int
         Multiply-accumulates that PyTorch's own counter sees and the graph does not have.
+    input_bytes : int
+        Size of the model input.
     """
 
     graph: list[Layer] = field(default_factory=list)
@@ -56,6 +58,7 @@ class Layers:
     foldable: set[int] = field(default_factory=set)
     uncounted: list[str] = field(default_factory=list)
     missing_macs: int = 0
+    input_bytes: int = 0
 
 
 def layers_of(captured: Captured) -> Layers:
@@ -89,7 +92,6 @@ class _Reader:
         self._constants: dict[Node, set[str]] = {}
         self._splits: set[Node] = set()
         self._names: dict[str, int] = {}
-        self._input_bytes = 0
 
     def read(self) -> Layers:
         for node in self._nodes:
@@ -107,7 +109,7 @@ class _Reader:
     def _visit(self, node: Node) -> None:
         if node.op == "placeholder" and node.name in self._inputs:
             self._index[node] = INPUT
-            self._input_bytes = tensor_bytes(node.meta["val"])
+            self._found.input_bytes = tensor_bytes(node.meta["val"])
         elif node in self._state.changing:
             pass  # it is there wherever its readers are: it is no layer, no input and no constant
         elif node.op != "call_function":
@@ -165,7 +167,7 @@ class _Reader:
         return [value[place] for place in sorted({user.args[1] for user in readers})]
 
     def _size(self, index: int) -> int:
-        return self._input_bytes if index == INPUT else self._found.graph[index].output_bytes
+        return self._found.input_bytes if index == INPUT else self._found.graph[index].output_bytes
 
     def _cost(self, node: Node, constants: list[Node]) -> tuple[str, int]:
         """Kind and MACs of a layer."""

@@ -257,19 +257,38 @@ def _from_transformers(source: str, name: str, shape: tuple[int, ...] | None) ->
         if shape is not None and len(shape) == 4 and hasattr(config, "image_size"):
             config.image_size = _extent(shape)
     wanted = _known_shape(source, shape, usual, hint=_SOUNDS.get(keyword, _PICTURE))
-    positions = getattr(config, "max_position_embeddings", None)
-    if text and isinstance(positions, int) and 0 < positions < wanted[-1]:
-        message = f"{source} has {positions} positions, too few for {wanted[-1]} tokens"
-        raise ExtractionError(Problem(message, f"give at most --input 1,{positions}"))
+
+    def build() -> Any:
+        module = transformers.AutoModel.from_config(config)
+        positions = _positions(module, config) if text else None
+        if positions is not None and positions < wanted[-1]:
+            message = f"{source} has {positions} positions, too few for {wanted[-1]} tokens"
+            raise ExtractionError(Problem(message, f"give at most --input 1,{positions}"))
+        return module
+
     return Blueprint(
         name,
         source,
-        lambda: transformers.AutoModel.from_config(config),
+        build,
         wanted,
         input_dtype="int64" if text else "float32",
         keyword=keyword,
         packages=("transformers",),
     )
+
+
+def _positions(module: Any, config: Any) -> int | None:
+    """How many tokens a text model has positions for, if it says.
+
+    RoBERTa and those like it count from behind the row that stands for padding.
+    """
+    stated = getattr(config, "max_position_embeddings", None)
+    found = [stated] if isinstance(stated, int) and stated > 0 else []
+    for name, child in module.named_modules():
+        padding, table = getattr(child, "padding_idx", None), getattr(child, "weight", None)
+        if name.endswith("position_embeddings") and padding is not None and table is not None:
+            found.append(table.shape[0] - padding - 1)
+    return min(found, default=None)
 
 
 def _from_factory(source: str, name: str, shape: tuple[int, ...] | None) -> Blueprint:

@@ -19,9 +19,9 @@ from simulator.errors import ExtractionError, Problem
 from simulator.outputs import require_file_place
 from simulator.profiling.graph import INPUT
 from simulator.profiling.model import ModelProfile
-from simulator.profiling.onnx.layers import Layers, layers_of
+from simulator.profiling.onnx.layers import Layers
 from simulator.profiling.onnx.loading import OnnxGraph, load
-from simulator.profiling.onnx.profile import profile_of
+from simulator.profiling.onnx.profile import arranged, profile_of
 from simulator.profiling.onnx.shapes import Tensor
 from simulator.profiling.partition import CutPoint, find_cut, is_alias
 
@@ -65,11 +65,12 @@ def write_halves(profile: ModelProfile, at: str, source: Path, folder: Path) -> 
     """
     wanted = find_cut(profile, at)
     graph = load(source, profile.input_shape)
-    own = profile_of(graph, str(source), _exits(profile, graph))
+    exits = _exits(profile, graph)
+    own = profile_of(graph, str(source), exits)
     cut = _same_cut(own, wanted, profile, source)
-    found = layers_of(graph)
+    found = arranged(graph, str(source), exits)
     before = set(own.trunk[: cut.layers])
-    before |= {index for head in own.exits if head.after in before for index in head.layers}
+    before |= {index for head in own.exits[: cut.heads] for index in head.layers}
     crossing = _crossing(own, found, before, graph)
     maker = _makers(graph)
     finished = [name for name in graph.outputs if _settled(name, maker, found, before, graph)]
@@ -98,7 +99,8 @@ def _exits(profile: ModelProfile, graph: OnnxGraph) -> tuple[str, ...]:
 
 def _same_cut(own: ModelProfile, wanted: CutPoint, profile: ModelProfile, source: Path) -> CutPoint:
     """The cut of the file that splits the work and sends the bytes that the profile says."""
-    alike = [cut for cut in own.cut_points if (cut.macs_before, cut.bytes) == (wanted.macs_before, wanted.bytes)]
+    split = (wanted.macs_before, wanted.bytes, wanted.heads)
+    alike = [cut for cut in own.cut_points if (cut.macs_before, cut.bytes, cut.heads) == split]
     if own.macs != profile.macs or not alike:
         message = f'{source} has no cut like "{wanted.name}" of "{profile.name}"'
         message += f" ({wanted.macs_before} MAC before it, {wanted.bytes} bytes): it has {own.macs} MAC in all"

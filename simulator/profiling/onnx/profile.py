@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from simulator.profiling.extract.heads import exits_of
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.onnx.layers import Layers, layers_of
 from simulator.profiling.onnx.loading import OnnxGraph
+from simulator.profiling.ordering import canonical_order, reordered
 
 
 def profile_of(graph: OnnxGraph, source: str, exits: Sequence[str]) -> ModelProfile:
@@ -24,7 +26,7 @@ def profile_of(graph: OnnxGraph, source: str, exits: Sequence[str]) -> ModelProf
     ExtractionError
         If a shape is not known, or an exit is not an output.
     """
-    found = layers_of(graph)
+    found = arranged(graph, source, exits)
     outputs = _sorted_outputs(graph, found, exits)
     heads = exits_of(source, exits, found.graph, outputs)
     inside = {index for head in heads for index in head.layers}
@@ -55,6 +57,28 @@ def profile_of(graph: OnnxGraph, source: str, exits: Sequence[str]) -> ModelProf
     if problems:
         raise ExtractionError(problems)
     return profile
+
+
+def arranged(graph: OnnxGraph, source: str, exits: Sequence[str]) -> Layers:
+    """The layers of a file in the order that does not depend on how it is written.
+
+    Raises
+    ------
+    ExtractionError
+        If a shape is not known, or an exit is not an output.
+    """
+    found = layers_of(graph)
+    heads = exits_of(source, exits, found.graph, _sorted_outputs(graph, found, exits))
+    fused = fuse(found.graph, found.foldable, {index for index, _ in found.outputs})
+    order = canonical_order(fused, heads, graph.tensors[graph.input].profile_bytes)
+    place = {index: k for k, index in enumerate(order)}
+    return replace(
+        found,
+        graph=reordered(found.graph, order),
+        made=[found.made[index] for index in order],
+        outputs=[(place[index], size) for index, size in found.outputs],
+        foldable={place[index] for index in found.foldable},
+    )
 
 
 def _sorted_outputs(graph: OnnxGraph, found: Layers, exits: Sequence[str]) -> list[tuple[int, int]]:
