@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.check import contradictions
-from simulator.profiling.extract.capture import capture
+from simulator.profiling.extract.capture import Captured, capture
 from simulator.profiling.extract.encodings import encodings
 from simulator.profiling.extract.environment import versions
 from simulator.profiling.extract.forms import form_of
@@ -19,15 +19,21 @@ from simulator.profiling.model import INPUT, ModelProfile
 from simulator.profiling.partition import results_bytes
 
 
-def assemble(plan: Blueprint) -> ModelProfile:
+def assemble(plan: Blueprint, captured: Captured | None = None) -> ModelProfile:
     """Profile of a blueprint.
+
+    Parameters
+    ----------
+    plan : Blueprint
+    captured : Captured, optional
+        Its module, where that is captured already.
 
     Raises
     ------
     ExtractionError
         If the module cannot be built or captured, or its outputs do not fit its declared exits.
     """
-    captured = capture(plan)
+    captured = captured or capture(plan)
     found = layers_of(captured)
     results = tuple(sorted({index for index, _ in found.outputs} - {INPUT}))  # who has the input need not make it
     if not found.graph or not results:

@@ -27,7 +27,7 @@ from simulator.profiling.extract.forms import deploy
 from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
 from simulator.profiling.extract.parameters import LISTED
 from simulator.profiling.extract.refusals import refused
-from simulator.profiling.extract.regions import inline_regions
+from simulator.profiling.extract.regions import altered_by_inlining, inline_regions
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, importable, raised
 from simulator.profiling.extract.state import written_by
 
@@ -44,11 +44,14 @@ class Captured:
         Its graph for one input.
     eager_macs : int
         Multiply-accumulates that PyTorch's own counter sees while the module runs.
+    altered : str
+        Why the graph by itself computes other numbers than the module; empty if it does not.
     """
 
     module: torch.nn.Module
     program: ExportedProgram
     eager_macs: int
+    altered: str = ""
 
 
 def capture(plan: Blueprint) -> Captured:
@@ -68,6 +71,18 @@ def capture(plan: Blueprint) -> Captured:
         return _captured(plan, with_weights=True)
 
 
+def with_values(plan: Blueprint) -> torch.nn.Module:
+    """The module of a blueprint with the values of its parameters.
+
+    Raises
+    ------
+    ExtractionError
+        If it cannot be built.
+    """
+    with quiet(), importable(plan.folder):
+        return _build(plan, with_weights=True)
+
+
 def _captured(plan: Blueprint, with_weights: bool) -> Captured:
     module = _build(plan, with_weights)
     mode = FakeTensorMode(allow_non_fake_inputs=True)
@@ -81,11 +96,12 @@ def _captured(plan: Blueprint, with_weights: bool) -> Captured:
         seen = eager_macs(module, args, kwargs, mode)
     except MODEL_ERRORS as error:
         raise ExtractionError(refused(plan, error)) from error
+    altered = altered_by_inlining(program.graph_module)
     inline_regions(program.graph_module)
     if writes_through_view(program.graph, program.graph_signature.user_inputs):
         _drop_idle_dropouts(program)
         program = program.run_decompositions({})
-    return Captured(module, program, seen)
+    return Captured(module, program, seen, altered)
 
 
 def _needs_weights(error: BaseException | None) -> bool:
