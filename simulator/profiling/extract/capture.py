@@ -90,6 +90,7 @@ def _captured(plan: Blueprint, with_weights: bool) -> Captured:
         _make_fake(module)
         example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
     args, kwargs = ((), {plan.keyword: example}) if plan.keyword else ((example,), {})
+    torch._dynamo.reset()  # what branches of a model before this one have left behind would be traced
     try:
         with torch.no_grad(), redirect_stderr(StringIO()):  # export prints the graph when it fails
             program = torch.export.export(module, args, kwargs, strict=False)
