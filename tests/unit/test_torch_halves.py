@@ -91,7 +91,7 @@ def inner(profile) -> list[str]:
     return [one.name for one in profile.cut_points if one.macs_before and one.macs_after]
 
 
-SMALL = ("chain", "shared", "several", "exits", "recurrent", "in_place", "turned")
+SMALL = ("chain", "shared", "several", "exits", "recurrent", "in_place", "turned", "normalised")
 
 
 @pytest.mark.parametrize("name", SMALL)

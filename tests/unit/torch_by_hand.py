@@ -218,6 +218,18 @@ def turned() -> nn.Module:
     return Of(forward, a=nn.Linear(6, 6), b=nn.Linear(12, 4))
 
 
+@factory(1, 6, 8)
+def normalised() -> nn.Module:
+    """A norm is spread over the tensor that it came from."""
+
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.a(x)
+        spread = y.norm(dim=-1, keepdim=True).expand_as(y)
+        return m.b(torch.relu(m.c(y[:, :1]))) * m.d(spread)
+
+    return Of(forward, a=nn.Linear(8, 8), b=nn.Linear(8, 2), c=nn.Linear(8, 8), d=nn.Linear(8, 2))
+
+
 class Counts(nn.Module):
     """A hidden state that the forward pass writes."""
 

@@ -35,7 +35,7 @@ from simulator.profiling.extract.assemble import assemble
 from simulator.profiling.extract.capture import capture, with_values
 from simulator.profiling.extract.idle import does_nothing
 from simulator.profiling.extract.layers import Layers, layers_of, results_of
-from simulator.profiling.extract.operators import aten_name
+from simulator.profiling.extract.operators import SHAPED_LIKE, aten_name
 from simulator.profiling.extract.sizes import tensor_bytes
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, raised
 from simulator.profiling.extract.state import State, state_of, storage_of, written_by
@@ -251,6 +251,10 @@ class _Model:
             elif node.op == "get_attr":
                 stored[str(node.target)] = operator.attrgetter(str(node.target))(self._program.graph_module)
                 copied[node] = graph.get_attr(str(node.target))
+            elif node.op == "call_function" and self._takes_shape(node):
+                shaped = torch.ops.aten.expand if aten_name(node.target) == "expand_as" else torch.ops.aten.reshape
+                arguments = (copied[node.all_input_nodes[0]], list(node.meta["val"].shape))
+                copied[node] = graph.call_function(shaped.default, arguments)
             elif node.op == "call_function":
                 copied[node] = graph.node_copy(node, copied.__getitem__)
                 if not self._stays(node):
@@ -273,6 +277,10 @@ class _Model:
         twins = node.all_input_nodes[0].users
         return [twin for twin in twins if twin.target is operator.getitem and twin.args[1] == node.args[1]]
 
+    def _takes_shape(self, node: Node) -> bool:
+        """Whether an operator of the model reads no more than the shape of its second operand."""
+        return aten_name(node.target) in SHAPED_LIKE and node.all_input_nodes[0] in self._index
+
     def _needed(self, results: Sequence[Node], given: Collection[Node]) -> set[Node]:
         needed: set[Node] = set()
         pending = list(results)
@@ -281,7 +289,7 @@ class _Model:
             if node in needed or node in given:
                 continue
             needed.add(node)
-            pending += node.all_input_nodes
+            pending += node.all_input_nodes[:1] if self._takes_shape(node) else node.all_input_nodes
             pending += self._writers.get(self._storage[node], ())
         return needed
 

@@ -23,7 +23,7 @@ from simulator.profiling.extract.capture import Captured
 from simulator.profiling.extract.count import arguments, count_macs
 from simulator.profiling.extract.eager import graph_macs
 from simulator.profiling.extract.idle import does_nothing
-from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
+from simulator.profiling.extract.operators import SHAPE_ONLY, SHAPED_LIKE, aten_name, base_name, kind_of
 from simulator.profiling.extract.sizes import is_integer, tensor_bytes
 from simulator.profiling.extract.state import state_of
 from simulator.profiling.graph import INPUT, Layer
@@ -131,7 +131,10 @@ class _Reader:
             self._add(node)
 
     def _add(self, node: Node) -> None:
-        operands = [source for source in node.all_input_nodes if source in self._index]
+        read = node.all_input_nodes
+        if aten_name(node.target) in SHAPED_LIKE and read[0] in self._index:
+            read = read[:1]
+        operands = [source for source in read if source in self._index]
         inputs = tuple(dict.fromkeys(self._index[source] for source in operands))
         constants = [source for source in node.all_input_nodes if source in self._constants]
         self._found.reads.append(set().union(*(self._constants[constant] for constant in constants)))
