@@ -215,20 +215,25 @@ def profile(source: str, shape: tuple[int, ...] | None, exits: str, file: Path |
 @cli.command()
 @click.argument("profile")
 @click.option("--at", required=True, metavar="CUT", help="Name of a cut, or of the module after which to cut.")
-@click.option("--model", "file", required=True, type=Path, metavar="FILE.onnx", help="The model of the profile.")
-@click.option("-o", "folder", required=True, type=Path, help="Folder for head.onnx and tail.onnx.")
-def cut(profile: str, at: str, file: Path, folder: Path) -> None:
-    """Write the two halves of an ONNX file: what runs before a cut, and what runs behind it.
+@click.option("--model", "source", metavar="SOURCE", help="The model itself (default: the source of the profile).")
+@click.option("-o", "folder", required=True, type=Path, help="Folder for the two files.")
+def cut(profile: str, at: str, source: str | None, folder: Path) -> None:
+    """Write the two halves of a model: what runs before a cut, and what runs behind it.
 
-    PROFILE is a built-in profile or a JSON file, made from the file itself or from the module that it was exported
-    from. The outputs of head.onnx are the inputs of tail.onnx. Needs the extra "onnx".
+    PROFILE is a built-in profile or a JSON file. SOURCE is FILE.onnx (the file of the profile, or one that was exported
+    from its module; extra "onnx"), which gives head.onnx and tail.onnx, or torchvision:NAME, timm:NAME, hf:NAME or
+    package.module:factory (extra "profiling"), which gives head.pt2 and tail.pt2 for torch.export.load. What the head
+    returns first is, in order, what the tail takes.
     """
     from simulator.profiling.model import load_profile
-    from simulator.profiling.onnx.halves import write_halves
+    from simulator.profiling.source import halves_of
 
-    halves = write_halves(load_profile(profile), at, file, folder)
+    loaded = load_profile(profile)
+    halves = halves_of(loaded, at, source or loaded.source, folder)
     for name, shape, size in halves.crossing:
         say(one_line(f"{name} crosses: {'x'.join(str(extent) for extent in shape)}, {size} bytes"))
+    if halves.weights:
+        say(one_line(halves.weights))
     _tell((), [halves.head, halves.tail])
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from simulator.errors import ExtractionError, Problem
+from simulator.profiling.halving import Halves
 from simulator.profiling.model import ModelProfile
 
 
@@ -32,7 +34,7 @@ def profile_of(
     ExtractionError
         If the model cannot be read or captured.
     """
-    if source.lower().endswith(".onnx"):
+    if _is_file(source):
         from simulator.profiling.onnx import read_onnx
 
         return read_onnx(source, input_shape, exits)
@@ -42,3 +44,35 @@ def profile_of(
     from simulator.profiling.extract import extract
 
     return extract(source, input_shape, tell)
+
+
+def halves_of(profile: ModelProfile, at: str, source: str, folder: Path) -> Halves:
+    """Write what runs before a cut of a model, and what runs behind it.
+
+    Parameters
+    ----------
+    profile : ModelProfile
+        Of the model.
+    at : str
+        Name of a cut or of a module.
+    source : str
+        The model itself: a file whose name ends in ``.onnx``, or a source that `extract` understands.
+    folder : Path
+        For ``head.onnx`` and ``tail.onnx``, or ``head.pt2`` and ``tail.pt2``.
+
+    Raises
+    ------
+    ExtractionError
+        If the model is not the one that the profile describes, or cannot be cut there.
+    """
+    if _is_file(source):
+        from simulator.profiling.onnx.halves import write_halves
+
+        return write_halves(profile, at, Path(source), folder)
+    from simulator.profiling.extract import cut
+
+    return cut(profile, at, source, folder)
+
+
+def _is_file(source: str) -> bool:
+    return source.lower().endswith(".onnx")

@@ -20,8 +20,9 @@ ROWS = st.lists(st.tuples(*[st.integers(0, 3)] * 3, st.booleans()), min_size=1, 
 def test_a_cut_is_beaten_by_one_that_fits_and_needs_no_more_of_anything(
     rows: list[tuple[int, int, int, bool]], encoded: int
 ) -> None:
-    """By the definition, pair by pair; of cuts that cost the same the first one stays, and those before a layer of the
-    trunk has run are apart.
+    """By the definition, pair by pair; of cuts that cost the same the first one stays.
+
+    Cuts before a layer of the trunk has run are apart.
     """
     device, edge, sent, fits = zip(*rows, strict=True)
     column = lambda values: np.array(values, dtype=float)[:, None]  # noqa: E731

@@ -12,9 +12,11 @@ counts nothing. An operator that is neither counted nor known to be free makes t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from simulator.profiling.halving import Halves
     from simulator.profiling.model import ModelProfile
 
 
@@ -45,3 +47,23 @@ def extract(
         from simulator.profiling.extract.sources import blueprint
 
         return assemble(blueprint(source, input_shape), tell)
+
+
+def cut(profile: ModelProfile, at: str, source: str, folder: Path) -> Halves:
+    """Write the halves of a model as two programs of `torch.export`; see `halves`.
+
+    Raises
+    ------
+    ExtractionError
+        If torch is missing, the model is not the one of the profile, or it cannot be cut there.
+    """
+    from simulator.profiling.extract.environment import prepare, quiet
+    from simulator.profiling.halving import inner_cut
+
+    wanted = inner_cut(profile, at)
+    with quiet():
+        prepare()
+        from simulator.profiling.extract.halves import write_halves
+        from simulator.profiling.extract.sources import blueprint
+
+        return write_halves(profile, wanted, blueprint(source, profile.input_shape), folder)

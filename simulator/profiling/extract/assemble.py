@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.check import contradictions
-from simulator.profiling.extract.capture import capture
+from simulator.profiling.extract.capture import Captured, capture
 from simulator.profiling.extract.encodings import encodings
 from simulator.profiling.extract.environment import versions
 from simulator.profiling.extract.forms import form_of
@@ -22,15 +22,23 @@ from simulator.profiling.ordering import canonical_order, reordered
 from simulator.profiling.partition import results_bytes
 
 
-def assemble(plan: Blueprint, tell: Tell | None = None) -> ModelProfile:
-    """Profile of a blueprint; ``tell`` hears of it if capturing takes long.
+def assemble(plan: Blueprint, tell: Tell | None = None, captured: Captured | None = None) -> ModelProfile:
+    """Profile of a blueprint.
+
+    Parameters
+    ----------
+    plan : Blueprint
+    tell : callable, optional
+        Hears of it if capturing takes long.
+    captured : Captured, optional
+        Its module, where that is captured already.
 
     Raises
     ------
     ExtractionError
         If the module cannot be built or captured, or its outputs do not fit its declared exits.
     """
-    captured = capture(plan, tell)
+    captured = captured or capture(plan, tell)
     names = tuple(getattr(captured.module, "exit_names", ()))
     found = _arranged(layers_of(captured), names, plan)
     results = tuple(sorted({index for index, _ in found.outputs} - {INPUT}))  # who has the input need not make it
@@ -81,4 +89,5 @@ def _arranged(found: Layers, names: Sequence[str], plan: Blueprint) -> Layers:
         reads=[found.reads[index] for index in order],
         outputs=[(place[index], size) for index, size in found.outputs],
         foldable={place[index] for index in found.foldable},
+        index={node: place[index] for node, index in found.index.items()},
     )

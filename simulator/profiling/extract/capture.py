@@ -28,7 +28,7 @@ from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
 from simulator.profiling.extract.parameters import LISTED
 from simulator.profiling.extract.progress import Progress, Tell
 from simulator.profiling.extract.refusals import build_hint, refused
-from simulator.profiling.extract.regions import inline_regions
+from simulator.profiling.extract.regions import altered_by_inlining, inline_regions
 from simulator.profiling.extract.sources import MODEL_ERRORS, Blueprint, importable, raised
 from simulator.profiling.extract.state import written_by
 
@@ -48,11 +48,14 @@ class Captured:
         Its graph for one input.
     eager_macs : int
         Multiply-accumulates that PyTorch's own counter sees while the module runs.
+    altered : str
+        Why the graph by itself computes other numbers than the module; empty if it does not.
     """
 
     module: torch.nn.Module
     program: ExportedProgram
     eager_macs: int
+    altered: str = ""
 
 
 def capture(plan: Blueprint, tell: Tell | None = None) -> Captured:
@@ -73,6 +76,18 @@ def capture(plan: Blueprint, tell: Tell | None = None) -> Captured:
         return _captured(plan, progress, with_weights=True)
 
 
+def with_values(plan: Blueprint) -> torch.nn.Module:
+    """The module of a blueprint with the values of its parameters.
+
+    Raises
+    ------
+    ExtractionError
+        If it cannot be built.
+    """
+    with quiet(), importable(plan.folder):
+        return _build(plan, with_weights=True)
+
+
 def _captured(plan: Blueprint, progress: Progress, with_weights: bool) -> Captured:
     with progress.building():
         module = _build(plan, with_weights)
@@ -81,6 +96,7 @@ def _captured(plan: Blueprint, progress: Progress, with_weights: bool) -> Captur
         _make_fake(module)
         example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
     args, kwargs = ((), {plan.keyword: example}) if plan.keyword else ((example,), {})
+    torch._dynamo.reset()  # what branches of a model before this one have left behind would be traced
     try:
         # export prints the graph when it fails
         with torch.no_grad(), redirect_stderr(StringIO()), progress.tracing(module):
@@ -89,11 +105,12 @@ def _captured(plan: Blueprint, progress: Progress, with_weights: bool) -> Captur
             seen = eager_macs(module, args, kwargs, mode)
     except MODEL_ERRORS as error:
         raise ExtractionError(refused(plan, error)) from error
+    altered = altered_by_inlining(program.graph_module)
     inline_regions(program.graph_module)
     if writes_through_view(program.graph, program.graph_signature.user_inputs):
         _drop_idle_dropouts(program)
         program = program.run_decompositions({})
-    return Captured(module, program, seen)
+    return Captured(module, program, seen, altered)
 
 
 def _needs_weights(error: BaseException | None) -> bool:

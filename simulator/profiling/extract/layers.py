@@ -3,7 +3,7 @@
 What neither outputs nor state need is left out. What depends on parameters and constant buffers alone is folded into
 the layers that read it. Tuples are dissolved: each part of a split is a layer of its own that aliases the split tensor;
 so is each result of an operator of which several are read, as parts of one piece of memory. Results that nobody reads
-do not exist.
+do not exist, and what does nothing at inference, such as a dropout, is no layer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 from torch.fx import Node
 
@@ -21,7 +22,8 @@ from simulator.profiling.check import RESERVED
 from simulator.profiling.extract.capture import Captured
 from simulator.profiling.extract.count import arguments, count_macs
 from simulator.profiling.extract.eager import graph_macs
-from simulator.profiling.extract.operators import SHAPE_ONLY, base_name, kind_of
+from simulator.profiling.extract.idle import does_nothing
+from simulator.profiling.extract.operators import SHAPE_ONLY, SHAPED_LIKE, aten_name, base_name, kind_of
 from simulator.profiling.extract.parameters import is_weight
 from simulator.profiling.extract.sizes import is_integer, tensor_bytes
 from simulator.profiling.extract.state import state_of
@@ -50,6 +52,8 @@ class Layers:
         Multiply-accumulates that PyTorch's own counter sees and the graph does not have.
     input_bytes : int
         Size of the model input.
+    index : dict of Node to int
+        For every node that depends on the input, the layer that makes it or the tensor that it is read from.
     """
 
     graph: list[Layer] = field(default_factory=list)
@@ -59,11 +63,19 @@ class Layers:
     uncounted: list[str] = field(default_factory=list)
     missing_macs: int = 0
     input_bytes: int = 0
+    index: dict[Node, int] = field(default_factory=dict)
 
 
 def layers_of(captured: Captured) -> Layers:
     """The layers of a captured model."""
     return _Reader(captured).read()
+
+
+def results_of(program: ExportedProgram) -> list[Node]:
+    """The tensors that a captured model returns, each once, in order."""
+    made = zip(program.graph_signature.output_specs, program.graph.output_node().args[0], strict=True)
+    outputs = (one for spec, one in made if spec.kind is OutputKind.USER_OUTPUT and isinstance(one, Node))
+    return list(dict.fromkeys(outputs))
 
 
 class _Reader:
@@ -83,12 +95,10 @@ class _Reader:
         self._inputs = set(signature.user_inputs)
         own = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
         self._state = state_of(self._nodes, self._inputs, own)
-        made = zip(signature.output_specs, self._nodes[-1].args[0], strict=True)
-        outputs = (one for spec, one in made if spec.kind is OutputKind.USER_OUTPUT and isinstance(one, Node))
-        self._results = list(dict.fromkeys(outputs))
+        self._results = results_of(captured.program)
         self._needed = _ancestors([*self._results, *self._state.written])
         self._softmaxes = {_path(node) for node in self._nodes if _is_kind(node, "softmax")}
-        self._index: dict[Node, int] = {}
+        self._index = self._found.index
         self._constants: dict[Node, set[str]] = {}
         self._splits: set[Node] = set()
         self._names: dict[str, int] = {}
@@ -119,7 +129,7 @@ class _Reader:
             self._constants[node] = set().union(*sources)
         elif not any(source in self._index for source in node.all_input_nodes):
             self._add(node)
-        elif node.target is operator.getitem and node.all_input_nodes[0] not in self._splits:
+        elif does_nothing(node) or (node.target is operator.getitem and node.all_input_nodes[0] not in self._splits):
             self._index[node] = self._index[node.all_input_nodes[0]]
         elif isinstance(node.meta.get("val"), list | tuple) and kind_of(node.target) == "reshape":
             self._splits.add(node)
@@ -128,13 +138,16 @@ class _Reader:
             self._add(node)
 
     def _add(self, node: Node) -> None:
-        operands = [source for source in node.all_input_nodes if source in self._index]
+        read = node.all_input_nodes
+        if aten_name(node.target) in SHAPED_LIKE and read[0] in self._index:
+            read = read[:1]
+        operands = [source for source in read if source in self._index]
         inputs = tuple(dict.fromkeys(self._index[source] for source in operands))
         constants = [source for source in node.all_input_nodes if source in self._constants]
         named = node.all_input_nodes[0] if node.target is operator.getitem else node
         kind, macs = self._cost(node, constants)
-        read = set().union(*(self._constants[constant] for constant in constants))
-        self._found.reads.append(read if macs or kind == "embedding" else read - self._buffers)
+        stored = set().union(*(self._constants[constant] for constant in constants))
+        self._found.reads.append(stored if macs or kind == "embedding" else stored - self._buffers)
         results = self._read_results(node)
         size = sum(map(tensor_bytes, results))
         self._index[node] = len(self._found.graph)

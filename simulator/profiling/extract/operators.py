@@ -63,6 +63,9 @@ SHAPE_ONLY = frozenset(
 )
 
 
+#: operators whose second operand gives nothing but a shape
+SHAPED_LIKE = frozenset(("expand_as", "view_as", "reshape_as"))
+
 #: operators whose result is another one every time
 RANDOM = frozenset(
     (

@@ -31,6 +31,18 @@ def inline_regions(owner: GraphModule) -> None:
     owner.recompile()
 
 
+def altered_by_inlining(owner: GraphModule) -> str:
+    """Why a graph computes other numbers once its regions are replaced; empty if it does not."""
+    for module in owner.modules():
+        for node in module.graph.nodes if isinstance(module, GraphModule) else ():
+            name = getattr(node.target, "__name__", "") if node.op == "call_function" else ""
+            if name == "cond":
+                return "torch.cond chooses a branch while it runs"
+            if name == "wrap_with_autocast" and node.args[2]:
+                return "its forward pass computes under torch.autocast"
+    return ""
+
+
 def _inline(owner: GraphModule, region: Node, before: int, is_choice: bool) -> None:
     given = region.args[before:]
     held = 2 if is_choice else 1

@@ -45,7 +45,7 @@ def state_of(nodes: Sequence[Node], inputs: Collection[str], buffers: Collection
         Names of the placeholders that are inputs of the user, and that are buffers or parameters of the module.
     """
     chance = {node for node in nodes if node.op == "call_function" and aten_name(node.target) in RANDOM}
-    roots = _roots(nodes)
+    roots = storage_of(nodes)
     changing: set[Node] = set(chance)
     while True:
         dependent = _dependent(nodes, inputs, changing)
@@ -82,8 +82,8 @@ def _written(node: Node, roots: dict[Node, Node]) -> list[Node]:
     return [roots[target] for target in written_by(node)]
 
 
-def _roots(nodes: Sequence[Node]) -> dict[Node, Node]:
-    """For every node, the tensor whose storage it shares."""
+def storage_of(nodes: Sequence[Node]) -> dict[Node, Node]:
+    """For every node, the one whose storage it shares."""
     roots: dict[Node, Node] = {}
     for node in nodes:
         targets = list(written_by(node))

@@ -1,49 +1,35 @@
 """Two ONNX files from one: what runs before a cut of its profile, and what runs behind it.
 
-The tensors that cross are those of the cut (see `partition`): every live one, or the tensor that they are all views of
-where that is smaller. They are outputs of the head and inputs of the tail under their own names; the model's own input,
+The tensors that cross are outputs of the head and inputs of the tail under their own names; the model's own input,
 where the tail still reads it, is an input of both. Outputs that are finished before the cut are outputs of the head.
 Both halves have the fixed shapes of the profile. Weights in other files are read here, and written beside the halves.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import ExtractionError, Problem
-from simulator.outputs import require_file_place
 from simulator.profiling.graph import INPUT
+from simulator.profiling.halving import (
+    Halves,
+    crossing_layers,
+    empty_side,
+    inner_cut,
+    layers_before,
+    same_cut,
+    write_together,
+)
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.onnx.layers import Layers
 from simulator.profiling.onnx.loading import OnnxGraph, load
 from simulator.profiling.onnx.profile import arranged, profile_of
 from simulator.profiling.onnx.shapes import Tensor
-from simulator.profiling.partition import CutPoint, find_cut, is_alias
 
 #: bytes of weights from which a half keeps them in a file of their own: protobuf ends at 2 GiB
 _MOST_INLINE = 1 << 30
-
-
-@dataclass(frozen=True)
-class Halves:
-    """What was written.
-
-    Attributes
-    ----------
-    head, tail : Path
-        The two files.
-    crossing : tuple of (str, tuple of int, int)
-        Name, shape and bytes of each tensor that the tail gets.
-    """
-
-    head: Path
-    tail: Path
-    crossing: tuple[tuple[str, tuple[int, ...], int], ...]
 
 
 def write_halves(profile: ModelProfile, at: str, source: Path, folder: Path) -> Halves:
@@ -63,22 +49,21 @@ def write_halves(profile: ModelProfile, at: str, source: Path, folder: Path) -> 
     ExtractionError
         If the file is not the one that the profile describes, or nothing runs on one side.
     """
-    wanted = find_cut(profile, at)
+    wanted = inner_cut(profile, at)
     graph = load(source, profile.input_shape)
     exits = _exits(profile, graph)
     own = profile_of(graph, str(source), exits)
-    cut = _same_cut(own, wanted, profile, source)
+    cut = same_cut(own, wanted, profile, str(source))
     found = arranged(graph, str(source), exits)
-    before = set(own.trunk[: cut.layers])
-    before |= {index for head in own.exits[: cut.heads] for index in head.layers}
-    crossing = _crossing(own, found, before, graph)
+    before = layers_before(own, cut)
+    chosen = crossing_layers(own, before)
+    crossing = [name for index in chosen for name in ((graph.input,) if index == INPUT else found.made[index])]
     maker = _makers(graph)
     finished = [name for name in graph.outputs if _settled(name, maker, found, before, graph)]
     ahead = [name for name in graph.outputs if name not in finished]
     made = [name for name in crossing if name != graph.input]
     if not ahead or not (made or finished):
-        message = f'the cut "{cut.name}" leaves one side empty: nothing but views of the input, or no output'
-        raise ExtractionError(Problem(message, f"cuts of {own.name} lie between its first and its last layer"))
+        raise empty_side(own, cut)
     head = _half(graph, "head", [graph.input], list(dict.fromkeys((*made, *finished))))
     tail = _half(graph, "tail", crossing, ahead)
     head_path, tail_path = _write(graph, folder, {"head": head, "tail": tail})
@@ -95,47 +80,6 @@ def _exits(profile: ModelProfile, graph: OnnxGraph) -> tuple[str, ...]:
         return graph.outputs[:-1]
     message = f"{graph.path} has the outputs {', '.join(graph.outputs)}, the profile the exits {', '.join(names)}"
     raise ExtractionError(Problem(message, "export the model with one output for each exit, then the final one"))
-
-
-def _same_cut(own: ModelProfile, wanted: CutPoint, profile: ModelProfile, source: Path) -> CutPoint:
-    """The cut of the file that splits the work and sends the bytes that the profile says."""
-    split = (wanted.macs_before, wanted.bytes, wanted.heads)
-    alike = [cut for cut in own.cut_points if (cut.macs_before, cut.bytes, cut.heads) == split]
-    if own.macs != profile.macs or not alike:
-        message = f'{source} has no cut like "{wanted.name}" of "{profile.name}"'
-        message += f" ({wanted.macs_before} MAC before it, {wanted.bytes} bytes): it has {own.macs} MAC in all"
-        hint = f"profile the file itself: offload-sim profile {source}"
-        raise ExtractionError(Problem(message, hint))
-    return next((cut for cut in alike if cut.name == wanted.name), alike[0])
-
-
-def _crossing(own: ModelProfile, found: Layers, before: Collection[int], graph: OnnxGraph) -> list[str]:
-    """Names of the tensors that cross: of the layers behind the cut, what they read from before it."""
-    behind = [index for index in range(len(own.graph)) if index not in before]
-    live = {source for index in behind for source in own.graph[index].inputs if source == INPUT or source in before}
-    parents = {index: layer.inputs[0] for index, layer in enumerate(own.graph) if is_alias(layer.kind, layer.inputs)}
-    children: dict[int, list[int]] = {}
-    nodes = set(live)
-    for tensor in live:
-        while tensor in parents:
-            children.setdefault(parents[tensor], [])
-            if tensor not in children[parents[tensor]]:
-                children[parents[tensor]].append(tensor)
-            tensor = parents[tensor]
-            nodes.add(tensor)
-
-    def size(index: int) -> int:
-        return own.input_bytes if index == INPUT else own.graph[index].output_bytes
-
-    def least(index: int) -> list[int]:
-        if index in live:
-            return [index]
-        parts = [part for child in children.get(index, ()) for part in least(child)]
-        return parts if sum(map(size, parts)) < size(index) else [index]
-
-    roots = sorted(index for index in nodes if parents.get(index) not in nodes)
-    chosen = [index for root in roots for index in least(root)]
-    return [name for index in chosen for name in ((graph.input,) if index == INPUT else found.made[index])]
 
 
 def _makers(graph: OnnxGraph) -> dict[str, Any]:
@@ -196,23 +140,14 @@ def _write(graph: OnnxGraph, folder: Path, halves: dict[str, Any]) -> list[Path]
     import onnx
 
     apart = {name: _load_weights(graph, half) for name, half in halves.items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in halves:
-            require_file_place(folder / f"{name}.onnx", folder)
-            require_file_place(folder / f"{name}.onnx.data", folder)
-        staging = Path(tempfile.mkdtemp(prefix=".cut-", dir=folder))
-        try:
-            for name, half in halves.items():
-                beside = f"{name}.onnx.data"
-                onnx.save(half, staging / f"{name}.onnx", save_as_external_data=apart[name], location=beside)
-            for file in staging.iterdir():
-                file.replace(folder / file.name)
-        finally:
-            shutil.rmtree(staging)
-    except OSError as error:
-        message = f"cannot write the halves of {graph.path} to {folder}: {error.strerror}"
-        raise ExtractionError(Problem(message, "name a folder that can be written")) from error
+
+    def write(staging: Path) -> None:
+        for name, half in halves.items():
+            beside = f"{name}.onnx.data"
+            onnx.save(half, staging / f"{name}.onnx", save_as_external_data=apart[name], location=beside)
+
+    places = [f"{name}.onnx{end}" for name in halves for end in ("", ".data")]
+    write_together(str(graph.path), folder, places, write)
     return [folder / f"{name}.onnx" for name in halves]
 
 

@@ -29,7 +29,7 @@ from simulator.profiling.onnx.operators import (
     is_convolution,
     weight_place,
 )
-from simulator.profiling.onnx.shapes import Tensor
+from simulator.profiling.onnx.shapes import COMPUTED, Tensor
 
 _NOTHING = ("Identity", "Dropout")
 _CHANCE = ("RandomNormal", "RandomUniform")
@@ -84,8 +84,8 @@ class _Reader:
         self._read_names = {*graph.outputs, *(name for node in graph.model.graph.node for name in node.input)}
 
     def read(self) -> Layers:
-        stored = self._file.model.graph.initializer
-        self._constants |= {tensor.name: frozenset((tensor.name,)) for tensor in stored}
+        for tensor in self._file.model.graph.initializer:
+            self._constants[tensor.name] = frozenset(() if tensor.doc_string == COMPUTED else (tensor.name,))
         working = self._working()
         outputs = [name for name in self._file.outputs if name not in self._constants]
         for unit in units_of(working, outputs, self._constants.keys()):

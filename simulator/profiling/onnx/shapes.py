@@ -17,6 +17,8 @@ from simulator.profiling.graph import PROFILE_ELEMENT_BYTES
 
 #: largest constant that takes part in the computation of shapes, in elements
 _SMALL = 4096
+#: mark of constants that are computed from shapes and numbers, such as masks: they are no parameters
+COMPUTED = "computed"
 #: weights above this size are dropped before shapes are inferred, in bytes
 _HEAVY = 1 << 16
 _CHANCE = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial")
@@ -112,19 +114,30 @@ def _fold(graph: Any, tensors: Mapping[str, Tensor], values: dict[str, Any], ops
     import onnx
 
     kept, found = [], False
+    computed = {tensor.name for tensor in graph.initializer if tensor.doc_string == COMPUTED}
     for node in graph.node:
         results = _evaluate(node, tensors, values, opsets)
         if results is None:
             kept.append(node)
             continue
         found = True
+        given = [name for name in node.input if name in values]
         for name, value in zip(node.output, results, strict=False):
             values[name] = value
-            graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+            constant = onnx.numpy_helper.from_array(value, name)
+            if node.op_type != "Constant" and all(one in computed or _counts(values[one]) for one in given):
+                constant.doc_string = COMPUTED
+                computed.add(name)
+            graph.initializer.append(constant)
     if found:
         del graph.node[:]
         graph.node.extend(kept)
     return found
+
+
+def _counts(value: Any) -> bool:
+    """Whether a constant is one number or whole numbers, from which nothing that was learned can come."""
+    return value.size == 1 or value.dtype.kind in "biu"
 
 
 def _evaluate(node: Any, tensors: Mapping[str, Tensor], values: Mapping[str, Any], opsets: Any) -> list[Any] | None:
