@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.check import contradictions
-from simulator.profiling.extract.capture import capture
+from simulator.profiling.extract.capture import Captured, capture
 from simulator.profiling.extract.encodings import encodings
 from simulator.profiling.extract.environment import versions
 from simulator.profiling.extract.forms import form_of
@@ -27,7 +27,11 @@ def assemble(plan: Blueprint) -> ModelProfile:
     ExtractionError
         If the module cannot be built or captured, or its outputs do not fit its declared exits.
     """
-    captured = capture(plan)
+    return profile_of(plan, capture(plan))
+
+
+def profile_of(plan: Blueprint, captured: Captured) -> ModelProfile:
+    """Profile of a blueprint whose module is captured."""
     found = layers_of(captured)
     results = tuple(sorted({index for index, _ in found.outputs} - {INPUT}))  # who has the input need not make it
     if not found.graph or not results:
