@@ -124,8 +124,8 @@ def write_table(rows: dict[str, dict[str, str]]) -> None:
 
 
 def versions() -> str:
-    """The libraries that are installed, as constraints.txt writes them."""
-    return " ".join(f"{name}=={version(name)}" for name in LIBRARIES)
+    """The libraries that are installed, as constraints.txt writes them: without the processor of a build."""
+    return " ".join(f"{name}=={version(name).partition('+')[0]}" for name in LIBRARIES)
 
 
 def page_block(stated: str, rows: dict[str, dict[str, str]]) -> list[str]:
@@ -143,7 +143,7 @@ def page_block(stated: str, rows: dict[str, dict[str, str]]) -> list[str]:
         if row["outcome"] != "exact":
             columns = ("macs", "counter_macs") if row["outcome"] != "refused" else ()
             macs = [f"{int(row[column]):,}" for column in columns] or ["", ""]
-            why = " ".join(row["reason"].split()).replace("|", "\\|")
+            why = "; ".join(map(str.strip, row["reason"].splitlines())).replace("|", "\\|")
             lines.append(f"| {row['source']} | {row['outcome']} | {macs[0]} | {macs[1]} | {why} |")
     return lines
 
@@ -171,7 +171,8 @@ def main(names: list[str]) -> None:
     wanted = names or [source for source in every if source not in rows]
     for place, source in enumerate(wanted, 1):
         found = tried(source, every.get(source))
-        found = replace(found, reason=re.sub(r"\S*site-packages/", "", found.reason))  # wherever libraries are installed
+        anywhere = re.sub(r"\S*site-packages/", "", found.reason)  # wherever the libraries are installed
+        found = replace(found, reason=anywhere)
         rows[source] = {column: str(value) for column, value in asdict(found).items()}
         write_table(rows)
         print(f"{place}/{len(wanted)} {source}: {found.outcome} {found.reason}", flush=True)
