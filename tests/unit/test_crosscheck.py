@@ -105,8 +105,8 @@ def test_a_refused_model_is_told_in_its_own_words():
 #: quick models of the table, of each kind of network: plain, depthwise, attention, windows, tokens, Fourier transforms
 SAMPLE = (
     "torchvision:alexnet",
-    "torchvision:squeezenet1_1",
-    "torchvision:mobilenet_v2",
+    "torchvision:resnet18",
+    "torchvision:mobilenet_v3_small",
     "timm:botnet26t_256",
     "timm:mobileone_s0",
     "timm:cait_xxs24_224",
