@@ -4,7 +4,7 @@ VENV := .venv
 CORE := .venv-core
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick lint bench growth profiles calibrate readme clean
+.PHONY: demo test quick lint bench growth profiles models calibrate readme clean
 
 demo: $(CORE)/.installed
 	$(CORE)/bin/offload-sim run quickstart
@@ -37,6 +37,9 @@ growth: $(VENV)/.installed
 
 profiles: $(VENV)/.installed
 	$(BIN)/python -m simulator.profiling.extract
+
+models: $(VENV)/.installed
+	$(BIN)/python docs/models.py
 
 calibrate: $(VENV)/.installed
 	$(BIN)/python -m simulator.devices.calibrate

@@ -308,7 +308,7 @@ def sweep(
     loaded = load_scenario(scenario, overrides, seed)
     folder = directory or Path("results") / f"{loaded.scenario.name}-sweep"
     result = run_sweep(Sweep(loaded, over, Options(**options, progress=True)), folder)
-    say(one_line(result.sentence()))
+    say("\n".join(map(one_line, result.sentence().splitlines())))
     require_all(result)
 
 

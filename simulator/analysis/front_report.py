@@ -80,6 +80,7 @@ def _sentences(found: Front, shown: int, fronts: int, cut: bool) -> str:
         for axis in found.choices
         if _is_nature(axis.path)
     ]
+    lines += [f"Caution: {caution}" for caution in found.sweep.cautions]
     if any(row["completed_ratio"] < 1 for row in found.rows):
         lines.append("Caution: some on the front did not complete every request; see the column completed_ratio.")
     if found.sweep.failed:

@@ -6,6 +6,8 @@ this counter does not know either may hide more, so the share is the least that 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from simulator.plan.system import System
 from simulator.profiling.model import ModelProfile
 
@@ -15,9 +17,15 @@ _LISTED = 3
 
 def incomplete(system: System) -> list[str]:
     """A sentence for each model of a system that is not complete."""
-    profiles = {group.profile.name: group.profile for group in system.groups}
-    said = [_sentence(profile) for profile in profiles.values() if not profile.complete]
-    return said + [form(profile) for profile in profiles.values() if profile.form == "training"]
+    return cautions_of(group.profile for group in system.groups)
+
+
+def cautions_of(profiles: Iterable[ModelProfile]) -> list[str]:
+    """A sentence for each profile that is not complete, or in the form of its training; each once."""
+    known = list(profiles)
+    said = [_sentence(profile) for profile in known if not profile.complete]
+    said += [form(profile) for profile in known if profile.form == "training"]
+    return list(dict.fromkeys(said))
 
 
 def form(profile: ModelProfile) -> str:

@@ -71,4 +71,5 @@ def sweep_report(directory: Path) -> RenderableType | None:
         said.append(
             f"The table shows {shown} of {len(data.rows)} rows, of points evenly chosen; --csv prints them all."
         )
-    return Group(view, Text(" ".join(said)))
+    cautions = (Text(f"Caution: {caution}", style="yellow") for caution in data.cautions)
+    return Group(view, Text(" ".join(said)), *cautions)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
+from simulator.analysis.incomplete import cautions_of
 from simulator.analysis.sweep_inputs import Inputs
 from simulator.analysis.sweep_store import schema_of
 from simulator.engines.choose import ENGINES
@@ -87,6 +88,7 @@ class Sweep:
         has_groups = first.fleet is not None and len(first.fleet) > 1
         self.schema = schema_of(self.grid, has_groups, options.precision is not None)
         self.file = loaded.file
+        self.cautions = tuple(cautions_of(self.inputs.profiles()))
 
     def scenario(self, number: int) -> Scenario:
         """The scenario of a point, its references leading to the inputs.
@@ -121,6 +123,7 @@ class Sweep:
             **stated,
             "points": self.grid.size,
             "scenario_file": self.file,
+            "cautions": list(self.cautions),
             "first_point": corner.model_dump(mode="json", exclude_none=True),
             "identity": _hash([stated, self.identity(0, corner)]),
         }

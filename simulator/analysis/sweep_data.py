@@ -35,6 +35,8 @@ class SweepData:
         One for each point, policy and group, in the order of the axes.
     points, found, failed : int
         Points of the grid, points with rows, points that failed.
+    cautions : tuple of str
+        What the profiles of the points leave out.
     """
 
     directory: Path
@@ -43,6 +45,7 @@ class SweepData:
     points: int
     found: int
     failed: int
+    cautions: tuple[str, ...] = ()
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -97,6 +100,7 @@ def load_sweep(directory: str | Path) -> SweepData:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         known = manifest["format"] == FORMAT
         given, points = dict(manifest["axes"]), int(manifest["points"])
+        cautions = tuple(map(str, manifest.get("cautions", ())))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _unreadable(folder, f"{MANIFEST} cannot be read: {error}") from error
     if not known:
@@ -108,7 +112,8 @@ def load_sweep(directory: str | Path) -> SweepData:
     axes = tuple(of_column(path, values, [row[path] for row in rows]) for path, values in given.items())
     places = [{cell: place for place, cell in enumerate(axis.cells)} for axis in axes]
     rows.sort(key=lambda row: [place[row[axis.path]] for place, axis in zip(places, axes, strict=True)])
-    return SweepData(folder, axes, tuple(rows), points, len({row["point"] for row in rows}), _failed(folder))
+    found = len({row["point"] for row in rows})
+    return SweepData(folder, axes, tuple(rows), points, found, _failed(folder), cautions)
 
 
 def _table(folder: Path, part: Path, axes: Any) -> pa.Table:

@@ -24,7 +24,7 @@ from simulator.links.generator import load_gilbert_elliott, load_markov
 from simulator.links.radio import load_radio
 from simulator.links.trace import read_trace
 from simulator.outputs import read_regular
-from simulator.profiling.model import load_profile
+from simulator.profiling.model import ModelProfile, load_profile
 from simulator.profiling.samples import load_samples
 from simulator.scenario.references import find_referenced
 
@@ -55,6 +55,7 @@ class Inputs:
     def __init__(self) -> None:
         self._named: dict[tuple[str, str, Path | None], str] = {}
         self._places: dict[Path, str] = {}
+        self._profiles: dict[str, ModelProfile] = {}
         self.copies: dict[str, Copy] = {}
 
     def stand_in(self, kind: str, reference: str, base: Path | None) -> str:
@@ -74,8 +75,7 @@ class Inputs:
 
     def _place(self, kind: str, path: Path) -> str:
         if path not in self._places:
-            if kind in _JUDGES:
-                _JUDGES[kind](path.absolute())
+            judged = _JUDGES[kind](path.absolute()) if kind in _JUDGES else None
             copies = {path: _copy(path)}
             beside = _beside(path) if kind == "device" else None
             if beside is not None:
@@ -84,7 +84,13 @@ class Inputs:
             for file, copy in copies.items():
                 self._places[file] = f"{FOLDER}/{digest}/{file.name}"
                 self.copies[self._places[file]] = copy
+            if isinstance(judged, ModelProfile):
+                self._profiles[self._places[path]] = judged
         return self._places[path]
+
+    def profiles(self) -> tuple[ModelProfile, ...]:
+        """The models that were met so far."""
+        return tuple(self._profiles.values())
 
     def told(self, problem: Problem) -> Problem:
         """A problem with the user's own file names."""

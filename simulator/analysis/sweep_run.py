@@ -74,6 +74,8 @@ class SweepResult:
     failed : tuple of Failure
         In order of the grid.
     wall_s : float
+    cautions : tuple of str
+        What the profiles of the points leave out.
     """
 
     directory: Path
@@ -83,6 +85,7 @@ class SweepResult:
     computed: int
     failed: tuple[Failure, ...]
     wall_s: float
+    cautions: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """What was done, for people."""
@@ -97,7 +100,7 @@ class SweepResult:
         read = (
             f'Read them with pandas.read_parquet("{self.directory}"), draw them with: offload-sim plot {self.directory}'
         )
-        return f"{done}. {read}"
+        return "\n".join((f"{done}. {read}", *(f"Caution: {caution}" for caution in self.cautions)))
 
     def frame(self) -> pd.DataFrame:
         """The data set in order of the grid."""
@@ -211,7 +214,9 @@ class Session:
         wall_s = time.perf_counter() - self._begun
         failed = self._failures()
         sweep = self._sweep
-        return SweepResult(self._folder.folder, sweep.grid, sweep.schema, points, self._computed, failed, wall_s)
+        return SweepResult(
+            self._folder.folder, sweep.grid, sweep.schema, points, self._computed, failed, wall_s, sweep.cautions
+        )
 
     def _failures(self) -> tuple[Failure, ...]:
         """Points that failed, in order of the grid, whoever was done first."""

@@ -32,7 +32,8 @@ def test_three_strides_of_a_detector_are_one_result():
     assert profile.outputs == ()  # nothing but the last layer of the graph
     assert profile.graph[-1].output_shape == (1, 84, places)
     assert profile.output_bytes == 84 * places * 4 == 2_822_400
-    heads = [layer.output_shape for layer in profile.graph if layer.name in ("head3.cat", "head4.cat", "head5.cat")]
+    shapes = {layer.name: layer.output_shape for layer in profile.graph}
+    heads = [shapes[f"head{level}.cat"] for level in (3, 4, 5)]
     assert heads == [(1, 4 * 16 + 80, side, side) for side in (80, 40, 20)]
 
 

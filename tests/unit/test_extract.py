@@ -138,7 +138,7 @@ def test_what_the_device_has_is_not_sent_down_again(with_views):
     """524 288 bytes made before the cut and 40 after it: 40 come down; views and the input count once or not at all."""
     model = profile(Features(with_views), 1, 3, 64, 128)
     assert model.output_bytes == 524_288 + 40
-    assert [model.graph[index].name for index in model.outputs][:2] == ["conv", "fc"]
+    assert {"conv", "fc"} <= {model.graph[index].name for index in model.outputs}
     assert [(cut.name, back) for cut, back in zip(model.cut_points, bytes_back(model), strict=True)][:2] == [
         ("input", 524_328),
         ("conv", 40),

@@ -15,7 +15,12 @@ import simulator
 from simulator.analysis.catalogue import model_view
 from simulator.analysis.check import check
 from simulator.analysis.explain import explain
+from simulator.analysis.front_report import render as render_front
+from simulator.analysis.optimise import optimise
+from simulator.analysis.redraw import sweep_report
 from simulator.analysis.report import render
+from simulator.analysis.sweep import Options, Sweep
+from simulator.analysis.sweep_run import run_sweep
 from simulator.profiling.model import load_profile
 from simulator.scenario.load import load_scenario
 
@@ -62,3 +67,30 @@ def test_of_many_operators_the_first_are_named(tmp_path: Path) -> None:
 
 def test_a_complete_profile_needs_no_word(tmp_path: Path) -> None:
     assert check(load_scenario(world(tmp_path, [], 0)))[1] == []
+
+
+def test_a_sweep_says_it_once_for_all_points(tmp_path: Path) -> None:
+    """Three points read the same profile: one caution when they are computed, and one when they are drawn."""
+    document = world(tmp_path, ["mine.op"], 60)
+    sweep = Sweep(load_scenario(document), {"workload.requests": [1, 2, 3]}, Options(workers=1))
+    assert run_sweep(sweep, tmp_path / "out").sentence().count("at least 75 % of the multiply") == 1
+    assert printed(sweep_report(tmp_path / "out")).count("at least 75 % of the multiply") == 1
+
+
+def test_a_front_says_it_once(tmp_path: Path) -> None:
+    """Points of an optimisation are those of a sweep."""
+    document = world(tmp_path, ["mine.op"], 60)
+    sweep = Sweep(load_scenario(document), {"workload.requests": [1, 2]}, Options(workers=1))
+    found = optimise(sweep, ("latency", "energy"), tmp_path / "front")
+    assert printed(render_front(found)).count("at least 75 % of the multiply") == 1
+
+
+def test_a_sweep_speaks_of_the_models_that_its_points_use(tmp_path: Path) -> None:
+    """Each value of an axis counts, whatever the scenario itself names."""
+    for name in ("own", "other"):
+        (tmp_path / name).mkdir()
+    document = world(tmp_path / "own", ["mine.op"], 60)
+    other = world(tmp_path / "other", [], 0)["model"]
+    options = Options(workers=1)
+    assert Sweep(load_scenario(document), {"model": [other]}, options).cautions == ()
+    assert len(Sweep(load_scenario(document), {"model": [other, document["model"]]}, options).cautions) == 1

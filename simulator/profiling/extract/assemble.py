@@ -22,23 +22,19 @@ from simulator.profiling.ordering import canonical_order, reordered
 from simulator.profiling.partition import results_bytes
 
 
-def assemble(plan: Blueprint, tell: Tell | None = None, captured: Captured | None = None) -> ModelProfile:
-    """Profile of a blueprint.
-
-    Parameters
-    ----------
-    plan : Blueprint
-    tell : callable, optional
-        Hears of it if capturing takes long.
-    captured : Captured, optional
-        Its module, where that is captured already.
+def assemble(plan: Blueprint, tell: Tell | None = None) -> ModelProfile:
+    """Profile of a blueprint; ``tell`` hears of it if capturing takes long.
 
     Raises
     ------
     ExtractionError
         If the module cannot be built or captured, or its outputs do not fit its declared exits.
     """
-    captured = captured or capture(plan, tell)
+    return profile_of(plan, capture(plan, tell))
+
+
+def profile_of(plan: Blueprint, captured: Captured) -> ModelProfile:
+    """Profile of a blueprint whose module is captured; raises as `assemble` does of its outputs."""
     names = tuple(getattr(captured.module, "exit_names", ()))
     found = _arranged(layers_of(captured), names, plan)
     results = tuple(sorted({index for index, _ in found.outputs} - {INPUT}))  # who has the input need not make it

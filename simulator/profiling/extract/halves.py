@@ -31,7 +31,7 @@ from torch.export.graph_signature import OutputKind
 from torch.fx import Graph, GraphModule, Node
 
 from simulator.errors import ExtractionError, Problem
-from simulator.profiling.extract.assemble import assemble
+from simulator.profiling.extract.assemble import profile_of
 from simulator.profiling.extract.capture import capture, with_values
 from simulator.profiling.extract.idle import does_nothing
 from simulator.profiling.extract.layers import Layers, layers_of, results_of
@@ -76,7 +76,7 @@ def write_halves(profile: ModelProfile, wanted: CutPoint, plan: Blueprint, folde
         If the model is not the one that the profile describes, or cannot be cut there.
     """
     captured = capture(plan)
-    own = assemble(plan, captured=captured)
+    own = profile_of(plan, captured)
     cut = same_cut(own, wanted, profile, plan.source)
     if captured.altered:
         message = f"{plan.source} cannot be cut: {captured.altered}"
