@@ -57,6 +57,14 @@ bert distilbert roberta albert electra mobilebert deberta-v2 mpnet fnet squeezeb
 bloom t5 bart clip whisper wav2vec2 hubert mamba vit deit beit swin segformer convnext dinov2 mobilevit poolformer
 """
 
+#: a second of sound, half a minute of it in bands, and fewer tokens for a loop over time
+SOUNDS_AND_TOKENS = {
+    "hf:wav2vec2": (1, 16000),
+    "hf:hubert": (1, 16000),
+    "hf:whisper": (1, 80, 3000),
+    "hf:mamba": (1, 64),
+}
+
 #: clips instead of pictures
 VIDEOS = {
     "r3d_18": 112,
@@ -77,6 +85,7 @@ def sources() -> dict[str, tuple[int, ...] | None]:
 
     found: dict[str, tuple[int, ...] | None] = {f"timm:{name}": None for name in TIMM.split()}
     found |= {f"hf:{name}": None for name in TRANSFORMERS.split()}
+    found |= SOUNDS_AND_TOKENS
     clips = {name: (1, 3, 16, side, side) for name, side in VIDEOS.items()}
     return found | {f"torchvision:{name}": clips.get(name) for name in models.list_models()}
 

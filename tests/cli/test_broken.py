@@ -12,6 +12,7 @@ from simulator.cli import cli
 pytestmark = pytest.mark.engine_free
 
 FOLDER = Path(__file__).parent / "broken"
+PROJECT = Path(__file__).parents[2]
 FILES = sorted(FOLDER.glob("*.yaml"), key=lambda file: file.stem)
 
 
@@ -22,7 +23,8 @@ def test_a_broken_scenario_is_answered_with_its_message(file: Path, monkeypatch:
     done = CliRunner().invoke(cli, ["check", file.name])
     expected = file.with_suffix(".txt").read_text(encoding="utf-8")
     assert expected
-    assert (done.exit_code, done.stdout, done.stderr) == (2, "", expected)
+    # wherever the project lies
+    assert (done.exit_code, done.stdout, done.stderr.replace(str(PROJECT), "PROJECT")) == (2, "", expected)
 
 
 def test_the_collection_is_complete() -> None:

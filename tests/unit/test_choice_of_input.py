@@ -107,14 +107,14 @@ def test_records_of_another_model_are_refused_unless_they_are_wanted(
 def test_counting_cuts_takes_a_time_that_is_linear_in_the_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     """2000 layers whose outputs are all alive until the last: each is looked at when it comes and when it goes."""
     looked_at = 0
-    count_crossing = partition._crossing
+    count_crossing = partition.fewest_bytes
 
     def counted(live: set[int], *rest: Any) -> tuple[int, int]:
         nonlocal looked_at
         looked_at += len(live)
         return count_crossing(live, *rest)
 
-    monkeypatch.setattr(partition, "_crossing", counted)
+    monkeypatch.setattr(partition, "fewest_bytes", counted)
     layers = 2000
     graph = [layer(f"l{k}", (k - 1 if k else INPUT,)) for k in range(layers)] + [layer("sum", tuple(range(layers)))]
     cuts = ModelProfile(

