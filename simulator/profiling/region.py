@@ -2,7 +2,8 @@
 
 Only sets count of which no other unit could run without adding to what is alive; between two of them lies a unit that
 adds, and all that can run behind it without adding. `ordering` says which order is the best one. Left out: where more
-than `WIDTH` sets of one size compete, only those with the least crossing bytes are followed.
+than `WIDTH` sets of one size compete, only those with the least crossing bytes are followed; a region of more than
+`LARGEST` units, such as a loop over time, keeps the order in which it is written.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any
 from simulator.profiling.partition import fewest_bytes
 from simulator.profiling.trunk import Trunk
 
-#: sets of units of one size that are followed
-WIDTH = 32
+#: sets of units of one size that are followed, and units beyond which none are
+WIDTH, LARGEST = 32, 256
 
 
 #: bytes, and number of tensors
@@ -123,8 +124,8 @@ class Region:
 
     def order(self) -> list[int]:
         """The units in the order in which they run, as the trunk numbers them."""
-        if self._whole == 1:
-            return [self._first]
+        if len(self._needs) == 1 or len(self._needs) > LARGEST:
+            return list(range(self._first, self._first + len(self._needs)))
         best, least = self._search()
         ends = self._ends() if self._is_last else []
         if len(ends) > 1 and ends[0][0][0] < least:

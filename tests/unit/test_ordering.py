@@ -47,6 +47,14 @@ def test_a_chain_stays_as_it_is() -> None:
     assert canonical_order(chain, (), 400) == list(range(9))
 
 
+def test_a_loop_over_time_stays_as_it_is_written() -> None:
+    """300 branches that meet in one layer: no search over them, which would take minutes; 12 are put in order."""
+    wide = joined(*([layer(f"b{k}", [], 40 * (k % 7 + 1), macs=k % 5 + 1)] for k in range(300)))
+    assert canonical_order(wide, (), 400) == list(range(302))
+    narrow = joined(*([layer(f"b{k}", [], 40 * (k % 7 + 1), macs=k % 5 + 1)] for k in range(12)))
+    assert canonical_order(narrow, (), 400) != list(range(14))
+
+
 def test_two_branches_in_either_order() -> None:
     """Stem 200; a: 100, b: 20. First b (200 + 20), then a (20 + 100), not a (300), then b (120): less is alive."""
     a, b = [layer("a", [], 100, macs=10)], [layer("b", [], 20, macs=10)]
