@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.analysis.result import Result
+    from simulator.analysis.sweep import Sweep
     from simulator.analysis.sweep_data import SweepData
     from simulator.devices.card import Card, ComputeModel
     from simulator.devices.measured import MeasuredCompute
@@ -200,13 +201,10 @@ def sweep(
     """
     from tempfile import TemporaryDirectory
 
-    from simulator.analysis.sweep import Options, Sweep, parse_precision
     from simulator.analysis.sweep_run import require_all, run_sweep
-    from simulator.scenario.load import load_scenario
 
-    half_width = None if precision is None else parse_precision(precision)
-    options = Options(replications, half_width, workers=workers, cluster=cluster, engine=engine)
-    prepared = Sweep(load_scenario(_plain(scenario), overrides, seed), over, options)
+    options = {"workers": workers, "cluster": cluster, "engine": engine}
+    prepared = _prepared(scenario, overrides, seed, over, (), replications, precision, options)
     with TemporaryDirectory() as temporary:
         result = run_sweep(prepared, Path(output_dir or temporary))
         require_all(result)
@@ -263,14 +261,11 @@ def optimise(
 
     from simulator.analysis.optimise import optimise as find
     from simulator.analysis.pareto import read_objectives
-    from simulator.analysis.sweep import Options, Sweep, parse_precision
     from simulator.analysis.sweep_run import require_all
-    from simulator.scenario.load import load_scenario
 
-    half_width = None if precision is None else parse_precision(precision)
-    options = Options(replications, half_width, workers=workers, engine=engine)
     wanted = read_objectives(",".join(objectives))
-    prepared = Sweep(load_scenario(_plain(scenario), overrides, seed), over, options, environments)
+    options = {"workers": workers, "engine": engine}
+    prepared = _prepared(scenario, overrides, seed, over, environments, replications, precision, options)
     with TemporaryDirectory() as temporary:
         found = find(prepared, wanted, Path(output_dir or temporary), budget)
         require_all(found.sweep)
@@ -308,6 +303,25 @@ def load_sweep(directory: str | Path) -> SweepData:
     from simulator.analysis.sweep_data import load_sweep as load
 
     return load(directory)
+
+
+def _prepared(
+    scenario: str | Path | Mapping[str, Any],
+    overrides: Sequence[str],
+    seed: int | None,
+    over: Mapping[str, Any] | Sequence[str],
+    environments: Mapping[str, Any] | Sequence[str],
+    replications: int | None,
+    precision: float | str | None,
+    options: Mapping[str, Any],
+) -> Sweep:
+    """The points of a sweep or of an optimisation, each of them checked."""
+    from simulator.analysis.sweep import Options, Sweep, parse_precision
+    from simulator.scenario.load import load_scenario
+
+    half_width = None if precision is None else parse_precision(precision)
+    loaded = load_scenario(_plain(scenario), overrides, seed)
+    return Sweep(loaded, over, Options(replications, half_width, **options), environments)
 
 
 def _plain(scenario: str | Path | Mapping[str, Any]) -> str | Path | dict[str, Any]:

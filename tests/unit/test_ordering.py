@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -45,6 +46,18 @@ def joined(*branches: Sequence[Layer], stem: int = 200) -> list[Layer]:
 def test_a_chain_stays_as_it_is() -> None:
     chain = [layer(f"l{k}", [k - 1], 40 * (k % 3 + 1)) for k in range(9)]
     assert canonical_order(chain, (), 400) == list(range(9))
+
+
+def test_what_layers_share_is_named_by_the_new_places() -> None:
+    """The third layer reads 8 bytes of the first one's, 4 of them integers; the first one goes last."""
+    graph = [layer("a", [INPUT], 40), layer("b", [INPUT], 40), layer("c", [1], 40)]
+    graph[2] = replace(graph[2], shared=((0, 8),), shared_integers=((0, 4),))
+    moved = reordered(graph, [1, 2, 0])
+    assert [(one.name, one.inputs, one.shared, one.shared_integers) for one in moved] == [
+        ("b", (INPUT,), (), ()),
+        ("c", (0,), ((2, 8),), ((2, 4),)),
+        ("a", (INPUT,), (), ()),
+    ]
 
 
 def test_a_loop_over_time_stays_as_it_is_written() -> None:
