@@ -68,6 +68,8 @@ class Workload:
         Row of the sample record; a running number of the device where there is none.
     device_factor, edge_factor : array of float, shape (requests,)
         Factors of mean 1 on the compute times.
+    cloud_factor : array of float, shape (requests,), or None
+        The same for the cloud; None without a cloud.
     """
 
     arrival_s: Floats
@@ -75,6 +77,12 @@ class Workload:
     sample: NDArray[np.int64]
     device_factor: Floats
     edge_factor: Floats
+    cloud_factor: Floats | None = None
+
+    @property
+    def factors(self) -> tuple[Floats, Floats, Floats]:
+        """Factors by their `draw`, see `simulator.plan.stages`; those of the edge stand in for a cloud that is not there."""
+        return self.device_factor, self.edge_factor, self.edge_factor if self.cloud_factor is None else self.cloud_factor
 
     @property
     def size(self) -> int:

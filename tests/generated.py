@@ -218,7 +218,7 @@ def lora_cases(draw: Any) -> tuple[Plan, Workload]:
     """A generated case in which one of the groups, or each of them, has LoRa."""
     plan, workload = draw(cases(lossy=0.1, shared=0.1))
     generator = np.random.Generator(np.random.PCG64(draw(st.integers(0, 2**32 - 1))))
-    groups, devices, rows = plan.propagation_s.size, plan.group_of.size, plan.bits_up.size
+    groups, devices, rows = plan.propagation_s.size, plan.group_of.size, plan.work("uplink").size
     links = [draw(lora_links()), *(draw(lora_links()) if draw(st.booleans()) else None for _ in range(groups - 1))]
     group_of = plan.group_of.astype(np.int64)
     received = generator.choice(LEVELS_DBM) + generator.choice(DIFFERENCES_DB, devices)
@@ -229,9 +229,9 @@ def lora_cases(draw: Any) -> tuple[Plan, Workload]:
     lora = lay_out(links, group_of, received, np.array(first_rate), draws)
     plan = replace(
         plan,
-        bits_up=8 * np.where(plan.offloaded, generator.choice(MESSAGES, rows), 0.0),
-        bits_down=8 * np.where(plan.offloaded, generator.choice(ANSWERS, rows), 0.0),
-        edge_s=np.where(plan.offloaded, generator.choice(EDGE_TIMES_S, rows), 0.0),
+        bits_up=8 * np.where(plan.visits("uplink"), generator.choice(MESSAGES, rows), 0.0),
+        bits_down=8 * np.where(plan.visits("uplink"), generator.choice(ANSWERS, rows), 0.0),
+        edge_s=np.where(plan.visits("uplink"), generator.choice(EDGE_TIMES_S, rows), 0.0),
         propagation_s=generator.choice([0.0, 0.0, 0.125, 0.3, 0.5], groups),
         horizon_s=draw(st.sampled_from([np.inf, np.inf, 2.0, 10.0, 100.0, 5000.0])),
         cell_of=None if plan.cell_of is None else np.where(lora.uses, -1, plan.cell_of).astype(np.int32),
@@ -251,7 +251,7 @@ def _touching(
         device = workload.device[other]
         group, rate = lora.group_of[device], lora.first_rate[device]
         if lora.uses[device]:
-            size = min(int(np.ceil(plan.bits_up[rows[other]] / 8)), int(lora.most_bytes[group, rate]))
+            size = min(int(np.ceil(plan.work("uplink")[rows[other]] / 8)), int(lora.most_bytes[group, rate]))
             factor, bandwidth_hz = int(lora.spreading_factor[group, rate]), float(lora.bandwidth_hz[group, rate])
             arrival[k] = arrival[other] + uplink_airtime_s(size, factor, bandwidth_hz)
     order = np.lexsort((workload.device, arrival))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.analysis.radio_energy import charge
-from simulator.engines.base import DROPPED, RequestLog
+from simulator.engines.log import DROPPED, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
@@ -48,7 +48,7 @@ def _ends_of_dropped(log: RequestLog) -> Floats:
     dropped = log.status == DROPPED
     if not dropped.any():
         return np.empty(0)
-    return np.concatenate((log.uplink_end_s[dropped], log.downlink_end_s[dropped]))
+    return np.concatenate((log.end_s["uplink"][dropped], log.end_s["downlink"][dropped]))
 
 
 def busy_s(start_s: Floats, end_s: Floats, run_end_s: float, since_s: float = 0.0, until_s: float = np.inf) -> Floats:
@@ -73,8 +73,8 @@ def attribute(system: System, plan: Plan, workload: Workload, log: RequestLog) -
     devices = plan.group_of.size
     group = plan.group_of[workload.device]
     requests_of = np.bincount(workload.device, minlength=devices)
-    computing = busy_s(log.device_start_s, log.device_end_s, run_end) + busy_s(
-        log.fallback_start_s, log.fallback_end_s, run_end
+    computing = busy_s(log.start_s["device"], log.end_s["device"], run_end) + busy_s(
+        log.start_s["fallback"], log.end_s["fallback"], run_end
     )
     active_w = np.array([member.card.active_w for member in system.groups])[group]
     idle_w = np.array([member.card.idle_w for member in system.groups])[plan.group_of]

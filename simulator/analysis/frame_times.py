@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.base import RequestLog
-from simulator.engines.frames import FrameLog
+from simulator.engines.log import RequestLog
+from simulator.engines.media.frames import FrameLog
 from simulator.physics.lora import RECEIVE_DELAY1_S, RECEIVE_DELAY2_S
 
 Floats = NDArray[np.float64]

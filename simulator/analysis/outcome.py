@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.analysis.energy import Energy, attribute
 from simulator.analysis.selection import RequestColumns
-from simulator.engines.base import COMPLETED, STATUS_NAMES, RequestLog
+from simulator.engines.log import COMPLETED, STATUS_NAMES, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
@@ -79,7 +79,7 @@ def outcome(system: System, plan: Plan, workload: Workload, log: RequestLog, rep
         deadline_met=np.where(np.isnan(deadline), np.nan, completed & (latency <= deadline)),
         correct=_correct(system, plan, workload, group, completed),
         accuracy_kept=_accuracy_kept(system, plan, log, group),
-        bytes_up=sent_or_planned(log.uplink_sent_bits, plan.bits_up[log.row]) / 8,
+        bytes_up=sent_or_planned(log.sent_bits["uplink"], plan.work("uplink")[log.row]) / 8,
         energy=attribute(system, plan, workload, log),
     )
 
@@ -114,7 +114,7 @@ def _accuracy_kept(system: System, plan: Plan, log: RequestLog, group: NDArray[n
         effect = member.profile.loss_effect
         if effect is None:
             continue
-        missing, wanted = np.nan_to_num(log.uplink_missing_bits), plan.bits_up[log.row]
+        missing, wanted = np.nan_to_num(log.missing_bits["uplink"]), plan.work("uplink")[log.row]
         share = np.divide(missing, wanted, out=np.zeros(group.size), where=missing > 0)
         kept = np.where(group == g, np.interp(share, effect.lost, effect.kept), kept)
     return kept

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.base import RequestLog
-from simulator.engines.frames import FrameLog
+from simulator.engines.log import RequestLog
+from simulator.engines.media.frames import FrameLog
 from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import Radio
 from simulator.physics.link import Channel, bits_sent
@@ -80,6 +80,7 @@ def charge(system: System, plan: Plan, workload: Workload, log: RequestLog, run_
     idle = np.zeros(system.devices)
     order = np.argsort(workload.device, kind="stable")
     borders = np.searchsorted(workload.device[order], np.arange(system.devices + 1))
+    bits_up, bits_down = plan.work("uplink"), plan.work("downlink")
     for group in system.groups:
         if isinstance(group.radio, LoraRadio) and group.lora is not None and log.frames is not None:
             transmit_w = group.radio.transmit_w(group.lora.transmit_power)
@@ -88,8 +89,8 @@ def charge(system: System, plan: Plan, workload: Workload, log: RequestLog, run_
             continue
         for device in group.devices:
             mine = order[borders[device] : borders[device + 1]]
-            up = transfers_of(mine, plan.bits_up, log, "uplink", run_end_s)
-            down = transfers_of(mine, plan.bits_down, log, "downlink", run_end_s)
+            up = transfers_of(mine, bits_up, log, "uplink", run_end_s)
+            down = transfers_of(mine, bits_down, log, "downlink", run_end_s)
             idle[device] = _charge_device(caused, up, down, group.cellular, run_end_s)
             up_bits = bits_of(up, plan, log, "uplink", device)
             down_bits = bits_of(down, plan, log, "downlink", device)
@@ -100,7 +101,7 @@ def charge(system: System, plan: Plan, workload: Workload, log: RequestLog, run_
 
 def transfers_of(mine: Ints, bits: Floats, log: RequestLog, stage: str, run_end_s: float) -> Transfers:
     """Transfers of at least one bit that have started, up to the end of the run."""
-    start, wake, end = (getattr(log, f"{stage}_{part}_s")[mine] for part in ("start", "wake", "end"))
+    start, wake, end = (part[stage][mine] for part in (log.start_s, log.wake_s, log.end_s))
     begun = ~np.isnan(start) & (bits[log.row[mine]] > 0)
     mine, start, wake, end = mine[begun], start[begun], wake[begun], end[begun]
     by_start = np.argsort(start, kind="stable")
@@ -112,13 +113,10 @@ def transfers_of(mine: Ints, bits: Floats, log: RequestLog, stage: str, run_end_
 
 def bits_of(transfers: Transfers, plan: Plan, log: RequestLog, stage: str, device: int) -> Floats:
     """Bits that really crossed, shape (n,): those that were sent, of a transfer that the end of the run cut fewer."""
-    channel: Channel = getattr(plan, stage)[getattr(plan, f"{stage}_of")[device]]
+    channel = plan.links[stage].channel(device)
     request = transfers.request
-    if plan.counts_bits:
-        bits: Floats = getattr(log, f"{stage}_sent_bits")[request]
-    else:
-        bits = (plan.bits_up if stage == "uplink" else plan.bits_down)[log.row[request]]
-    cut = np.isnan(getattr(log, f"{stage}_end_s")[request])
+    bits: Floats = log.sent_bits[stage][request] if plan.counts_bits else plan.work(stage)[log.row[request]]
+    cut = np.isnan(log.end_s[stage][request])
     if not cut.any():
         return bits
     if plan.cell_of is None or plan.cell_of[device] < 0:

@@ -19,7 +19,7 @@ import numpy as np
 from simulator.analysis.energy import end_of_run_s
 from simulator.analysis.result import CURVE_COLUMNS
 from simulator.analysis.timeline import ON_AIR, REST, Segments, radio_segments
-from simulator.engines.base import RequestLog
+from simulator.engines.log import RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload

@@ -17,7 +17,7 @@ from simulator.analysis.run_length import shortness
 from simulator.analysis.saturation import Loads, loads_of, overload
 from simulator.analysis.station_loads import StationLoads
 from simulator.analysis.window import Window, first_run_out_s, require_requests
-from simulator.engines.base import RequestLog
+from simulator.engines.log import RequestLog
 from simulator.engines.choose import choose, effort
 from simulator.plan.channels import first_reach_s, reaches, with_channels_until, with_drawn_channels
 from simulator.plan.plan import Plan
@@ -150,11 +150,11 @@ class Replications(Generic[T]):
         until = max(min(run_end, until_s), since)
         group = plan.group_of[workload.device]
         stages = (
-            busy_s(log.device_start_s, log.device_end_s, run_end, since, until)
-            + busy_s(log.fallback_start_s, log.fallback_end_s, run_end, since, until),
-            busy_s(log.uplink_start_s, log.uplink_end_s, run_end, since, until),
+            busy_s(log.start_s["device"], log.end_s["device"], run_end, since, until)
+            + busy_s(log.start_s["fallback"], log.end_s["fallback"], run_end, since, until),
+            busy_s(log.start_s["uplink"], log.end_s["uplink"], run_end, since, until),
             # a worker is busy once with a batch, however many requests it holds
-            busy_s(log.edge_start_s, log.edge_end_s, run_end, since, until) * (log.batch == np.arange(workload.size)),
+            busy_s(log.start_s["edge"], log.end_s["edge"], run_end, since, until) * (log.batch == np.arange(workload.size)),
         )
         several = len(self._system.groups) > 1
         for g, member in enumerate(self._system.groups):
@@ -162,12 +162,12 @@ class Replications(Generic[T]):
             mine = group == g
             devices = len(member.devices)
             noted.busy += [stages[0][mine].sum(), stages[1][mine].sum(), stages[2].sum()]
-            noted.available += np.array([devices, devices, plan.serving.workers]) * (until - since)
+            noted.available += np.array([devices, devices, plan.servers["edge"].workers]) * (until - since)
 
 
 def _ends_s(log: RequestLog) -> dict[str, np.ndarray]:
     """Ends of the transfers of each request in either direction."""
-    return {"uplink": log.uplink_end_s, "downlink": log.downlink_end_s}
+    return {name: log.end_s[name] for name in ("uplink", "downlink")}
 
 
 def sources(system: System) -> list[Source]:

@@ -14,16 +14,9 @@ from numpy.typing import NDArray
 
 from simulator.analysis.frame_times import downlink_service_s, uplink_service_s
 from simulator.analysis.outcome import outcome, sent_or_planned
-from simulator.engines.base import (
-    ANSWER_LOST,
-    COMPLETED,
-    NO_REASON,
-    REASON_NAMES,
-    STATUS_NAMES,
-    TURNED_BACK,
-    RequestLog,
-)
+from simulator.engines.log import COMPLETED, STATUS_NAMES, RequestLog
 from simulator.plan.plan import Plan
+from simulator.plan.routes import ANSWER_LOST, NO_REASON, REASON_NAMES, TURNED_BACK
 from simulator.plan.system import System
 from simulator.workload import Workload
 
@@ -102,11 +95,11 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "exit": _named(log.row, list(plan.exit)),
         **_stages(plan, workload, log),
         "bytes_up": judged.bytes_up,
-        "bytes_down": np.where(answered, sent_or_planned(log.downlink_sent_bits, plan.bits_down[log.row]) / 8, 0.0),
+        "bytes_down": np.where(answered, sent_or_planned(log.sent_bits["downlink"], plan.work("downlink")[log.row]) / 8, 0.0),
     }
-    if plan.uplink_losses is not None or plan.downlink_losses is not None or log.frames is not None:
-        columns["bytes_up_lost"] = np.nan_to_num(log.uplink_lost_bits) / 8
-        columns["bytes_down_lost"] = np.nan_to_num(log.downlink_lost_bits) / 8
+    if plan.links["uplink"].losses is not None or plan.links["downlink"].losses is not None or log.frames is not None:
+        columns["bytes_up_lost"] = np.nan_to_num(log.lost_bits["uplink"]) / 8
+        columns["bytes_down_lost"] = np.nan_to_num(log.lost_bits["downlink"]) / 8
     if log.frames is not None:
         of, airtime = log.frames.request, log.frames.end_s - log.frames.start_s
         columns["frames"] = np.bincount(of, minlength=workload.size)
@@ -127,28 +120,28 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
 def _stages(plan: Plan, workload: Workload, log: RequestLog) -> dict[str, Any]:
     """Waiting and service at every station that a request passes, and its propagation."""
     group = plan.group_of[workload.device]
-    on_device, offloaded = plan.on_device[log.row], plan.offloaded[log.row]
+    on_device, offloaded = plan.visits("device")[log.row], plan.visits("uplink")[log.row]
     completed = log.status == COMPLETED
     propagation = plan.propagation_s[group]
-    uplink_join = np.where(on_device, log.device_end_s, workload.arrival_s)
-    reach_edge = log.uplink_end_s + propagation
+    uplink_join = np.where(on_device, log.end_s["device"], workload.arrival_s)
+    reach_edge = log.end_s["uplink"] + propagation
     turned_back = log.reason == TURNED_BACK
     served = offloaded & ~turned_back
-    first_wait = np.where(on_device, log.device_start_s - workload.arrival_s, 0.0)
-    first_service = np.where(on_device, log.device_end_s - log.device_start_s, 0.0)
-    second_wait = np.where(turned_back, log.fallback_start_s - (reach_edge + propagation), 0.0)
-    second_service = np.where(turned_back, log.fallback_end_s - log.fallback_start_s, 0.0)
-    uplink_service = log.uplink_end_s - log.uplink_start_s
-    uplink_wait = log.uplink_start_s - uplink_join
-    downlink_service = log.downlink_end_s - log.downlink_start_s
-    downlink_wait = log.downlink_start_s - log.edge_end_s
+    first_wait = np.where(on_device, log.start_s["device"] - workload.arrival_s, 0.0)
+    first_service = np.where(on_device, log.end_s["device"] - log.start_s["device"], 0.0)
+    second_wait = np.where(turned_back, log.start_s["fallback"] - (reach_edge + propagation), 0.0)
+    second_service = np.where(turned_back, log.end_s["fallback"] - log.start_s["fallback"], 0.0)
+    uplink_service = log.end_s["uplink"] - log.start_s["uplink"]
+    uplink_wait = log.start_s["uplink"] - uplink_join
+    downlink_service = log.end_s["downlink"] - log.start_s["downlink"]
+    downlink_wait = log.start_s["downlink"] - log.end_s["edge"]
     if log.frames is not None and plan.lora is not None:
         framed = plan.lora.uses[workload.device]
-        of_message = np.where(np.isnan(log.uplink_end_s), np.nan, uplink_service_s(log))
-        of_answer = np.where(np.isnan(log.downlink_end_s), np.nan, downlink_service_s(log, propagation))
+        of_message = np.where(np.isnan(log.end_s["uplink"]), np.nan, uplink_service_s(log))
+        of_answer = np.where(np.isnan(log.end_s["downlink"]), np.nan, downlink_service_s(log, propagation))
         # rounding must not make a wait of nothing negative
-        waited_up = np.maximum(log.uplink_end_s - uplink_join - of_message, 0.0)
-        waited_down = np.maximum(log.downlink_end_s - log.edge_end_s - of_answer, 0.0)
+        waited_up = np.maximum(log.end_s["uplink"] - uplink_join - of_message, 0.0)
+        waited_down = np.maximum(log.end_s["downlink"] - log.end_s["edge"] - of_answer, 0.0)
         uplink_service = np.where(framed, of_message, uplink_service)
         uplink_wait = np.where(framed, waited_up, uplink_wait)
         downlink_service = np.where(framed, of_answer, downlink_service)
@@ -158,8 +151,8 @@ def _stages(plan: Plan, workload: Workload, log: RequestLog) -> dict[str, Any]:
         "device_service_s": _stage(first_service + second_service, on_device | turned_back),
         "uplink_wait_s": _stage(uplink_wait, offloaded),
         "uplink_service_s": _stage(uplink_service, offloaded),
-        "edge_wait_s": _stage(log.edge_start_s - reach_edge, served),
-        "edge_service_s": _stage(log.edge_end_s - log.edge_start_s, served),
+        "edge_wait_s": _stage(log.start_s["edge"] - reach_edge, served),
+        "edge_service_s": _stage(log.end_s["edge"] - log.start_s["edge"], served),
         "downlink_wait_s": _stage(downlink_wait, served),
         "downlink_service_s": _stage(downlink_service, served),
         "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),

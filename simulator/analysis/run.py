@@ -22,7 +22,7 @@ from simulator.analysis.replications import Replications
 from simulator.analysis.requests import table
 from simulator.analysis.result import Result, build_result
 from simulator.analysis.result_folder import require_same_scenario
-from simulator.engines.base import RequestLog
+from simulator.engines.log import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.library import Library
 from simulator.plan.memory import require_memory

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.analysis.run_length import StationRun, memory_requests
-from simulator.engines.base import RequestLog
+from simulator.engines.log import RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.serving import UNLIMITED
 from simulator.plan.system import Group, System
@@ -82,18 +82,18 @@ class StationLoads:
         self._plans[plan.policy] = plan
         for g, mine in enumerate(self._members):
             row = log.row[mine]
-            offloaded = int(plan.offloaded[row].sum())
+            offloaded = int(plan.visits("uplink")[row].sum())
             stages = (
-                (log.device_start_s, log.device_end_s, float(plan.device_s[row].sum())),
-                (log.uplink_start_s, log.uplink_end_s, None),
-                (log.edge_start_s, log.edge_end_s, float(plan.edge_s[row].sum())),
-                (log.downlink_start_s, log.downlink_end_s, None),
+                (log.start_s["device"], log.end_s["device"], float(plan.work("device")[row].sum())),
+                (log.start_s["uplink"], log.end_s["uplink"], None),
+                (log.start_s["edge"], log.end_s["edge"], float(plan.work("edge")[row].sum())),
+                (log.start_s["downlink"], log.end_s["downlink"], None),
             )
             for name, (start_s, end_s, work_s) in zip(self._STAGES, stages, strict=True):
                 tally = self._tallies.setdefault((plan.policy, g, name), _Tally())
                 tally.add(start_s[mine], end_s[mine], offloaded, work_s)
-            if plan.serving.fallback:
-                start_s, end_s = log.fallback_start_s[mine], log.fallback_end_s[mine]
+            if plan.servers["edge"].fallback:
+                start_s, end_s = log.start_s["fallback"][mine], log.end_s["fallback"][mine]
                 work_s = float(np.nansum(end_s - start_s))
                 self._tallies[plan.policy, g, "device"].add(start_s, end_s, 0, work_s)
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.analysis.radio_energy import Transfers, bits_of, transfers_of, windows_s
-from simulator.engines.base import RequestLog
-from simulator.engines.frames import FrameLog
+from simulator.engines.log import RequestLog
+from simulator.engines.media.frames import FrameLog
 from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import Radio
 from simulator.physics.link import Channel
@@ -151,8 +151,8 @@ def radio_segments(
     assert radio is not None
     arrived = np.searchsorted(workload.arrival_s, until_s, side="right")
     mine = np.flatnonzero(workload.device[:arrived] == device)
-    up = transfers_of(mine, plan.bits_up, log, "uplink", run_end_s)
-    down = transfers_of(mine, plan.bits_down, log, "downlink", run_end_s)
+    up = transfers_of(mine, plan.work("uplink"), log, "uplink", run_end_s)
+    down = transfers_of(mine, plan.work("downlink"), log, "downlink", run_end_s)
     ways = (
         _Way(up, radio.uplink_energy_per_bit.value, _rates(up, plan, log, "uplink", device)),
         _Way(down, radio.downlink_energy_per_bit.value, _rates(down, plan, log, "downlink", device)),
@@ -163,7 +163,7 @@ def radio_segments(
 def _rates(transfers: Transfers, plan: Plan, log: RequestLog, stage: str, device: int) -> Channel | Floats:
     """Rate of a device's channel; the mean rate of each transfer in a shared cell, or where rates change too often."""
     if plan.cell_of is None or plan.cell_of[device] < 0:
-        channel: Channel = getattr(plan, stage)[getattr(plan, f"{stage}_of")[device]]
+        channel = plan.links[stage].channel(device)
         if _changes_inside(channel, transfers)[1].sum() <= _MOST_CHANGES:
             return channel
     time_s = transfers.end_s - transfers.bits_from_s

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.engines.base import RequestLog
+from simulator.engines.log import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.plan import Plan
 from simulator.workload import Workload
@@ -67,7 +67,7 @@ def _frames(plan: Plan) -> float:
         return 0.0
     most_bits = 8 * plan.lora.most_bytes[plan.lora.most_bytes > 0].min()
     first = (plan.chosen_row + plan.final).tolist()
-    return float(np.mean(plan.bits_up[first] / most_bits))
+    return float(np.mean(plan.work("uplink")[first] / most_bits))
 
 
 def _is_compiled() -> bool:

@@ -1,8 +1,7 @@
-"""Heaps and queues of the compiled event loop, in the subset of Python that numba compiles.
+"""Heaps and first-come queues, in the subset of Python that numba compiles.
 
-A heap is a pair of arrays (instants, requests) ordered by instant, then request number; its size is the caller's. A
-first-come queue is a chain through ``follower`` from ``head`` to ``tail`` of its station. The queue of the edge server,
-where urgency comes first, is a heap of requests.
+A heap is a pair of arrays (instants, owners) ordered by instant, then owner; its size is the caller's. A first-come
+queue is a chain through ``follower`` of its requests, from ``head`` to ``tail`` of its station.
 """
 
 from __future__ import annotations
@@ -12,29 +11,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engines.steps import NOBODY
+
 Ints = NDArray[Any]
 Floats = NDArray[np.float64]
 
-#: stands for no request
-NOBODY = -1
 
-
-def push(times: Floats, requests: Ints, size: int, instant: float, request: int) -> None:
-    """Put (instant, request) into a binary heap of ``size`` entries; there must be room for one more."""
+def push(times: Floats, owners: Ints, size: int, instant: float, owner: int) -> None:
+    """Put (instant, owner) into a binary heap of ``size`` entries; there must be room for one more."""
     k = size
     while k > 0:
         parent = (k - 1) >> 1
-        if times[parent] < instant or (times[parent] == instant and requests[parent] < request):
+        if times[parent] < instant or (times[parent] == instant and owners[parent] < owner):
             break
         times[k] = times[parent]
-        requests[k] = requests[parent]
+        owners[k] = owners[parent]
         k = parent
     times[k] = instant
-    requests[k] = request
+    owners[k] = owner
 
 
-def sink(times: Floats, requests: Ints, size: int, instant: float, request: int) -> None:
-    """Put (instant, request) in the place of the first entry of a heap of ``size`` entries and restore its order."""
+def sink(times: Floats, owners: Ints, size: int, instant: float, owner: int) -> None:
+    """Put (instant, owner) in the place of the first entry of a heap of ``size`` entries and restore its order."""
     k = 0
     while True:
         child = 2 * k + 1
@@ -42,102 +40,59 @@ def sink(times: Floats, requests: Ints, size: int, instant: float, request: int)
             break
         other = child + 1
         if other < size and (
-            times[other] < times[child] or (times[other] == times[child] and requests[other] < requests[child])
+            times[other] < times[child] or (times[other] == times[child] and owners[other] < owners[child])
         ):
             child = other
-        if instant < times[child] or (instant == times[child] and request < requests[child]):
+        if instant < times[child] or (instant == times[child] and owner < owners[child]):
             break
         times[k] = times[child]
-        requests[k] = requests[child]
+        owners[k] = owners[child]
         k = child
     times[k] = instant
-    requests[k] = request
+    owners[k] = owner
 
 
-def drop_first(times: Floats, requests: Ints, size: int) -> None:
+def drop_first(times: Floats, owners: Ints, size: int) -> None:
     """Take the first entry out of a binary heap of ``size`` entries."""
-    sink(times, requests, size - 1, times[size - 1], requests[size - 1])
+    sink(times, owners, size - 1, times[size - 1], owners[size - 1])
 
 
-def queue_up(head: Ints, tail: Ints, follower: Ints, joined: Floats, station: int, request: int, now: float) -> None:
-    """Append a request to a first-come queue; of those that join at one instant the smaller number goes first."""
-    joined[request] = now
-    follower[request] = NOBODY
-    last = tail[station]
+def queue_up(station: Any, at: Any, request: int, now: float) -> None:
+    """Append a request to a first-come queue; of those that join at one instant the smaller number goes first.
+
+    Parameters
+    ----------
+    station : record
+    at : records, one for each request
+    request : int
+    now : float
+    """
+    at[request].joined_s = now
+    at[request].follower = NOBODY
+    last = station.tail
     if last == NOBODY:
-        head[station] = request
-        tail[station] = request
-    elif joined[last] < now or last < request:
-        follower[last] = request
-        tail[station] = request
+        station.head = request
+        station.tail = request
+    elif at[last].joined_s < now or last < request:
+        at[last].follower = request
+        station.tail = request
     else:
         before = NOBODY
-        here = head[station]
-        while joined[here] < now or here < request:
+        here = station.head
+        while at[here].joined_s < now or here < request:
             before = here
-            here = follower[here]
-        follower[request] = here
+            here = at[here].follower
+        at[request].follower = here
         if before == NOBODY:
-            head[station] = request
+            station.head = request
         else:
-            follower[before] = request
+            at[before].follower = request
 
 
-def leave_queue(head: Ints, tail: Ints, follower: Ints, station: int) -> int:
+def leave_queue(station: Any, at: Any) -> int:
     """Take the first request out of a first-come queue."""
-    request = int(head[station])
-    head[station] = follower[request]
-    if head[station] == NOBODY:
-        tail[station] = NOBODY
-    return request
-
-
-def more_urgent(urgency: Floats, joined: Floats, a: int, b: int) -> bool:
-    """Whether request ``a`` goes before ``b`` in the queue of the edge server."""
-    if urgency[a] != urgency[b]:
-        return bool(urgency[a] < urgency[b])
-    if joined[a] != joined[b]:
-        return bool(joined[a] < joined[b])
-    return a < b
-
-
-def push_urgent(queue: Ints, size: int, urgency: Floats, joined: Floats, request: int) -> None:
-    """Put a request into the edge server's heap of ``size`` entries."""
-    k = size
-    while k > 0:
-        parent = (k - 1) >> 1
-        if more_urgent(urgency, joined, queue[parent], request):
-            break
-        queue[k] = queue[parent]
-        k = parent
-    queue[k] = request
-
-
-def enter_urgent(urgent: Ints, size: int, urgency: Floats, joined: Floats, request: int, now: float) -> Ints:
-    """Queue a request in the edge server's heap of ``size`` entries; returns the heap, which may have grown."""
-    if size == urgent.size:
-        urgent = np.concatenate((urgent, np.empty(size, dtype=urgent.dtype)))
-    joined[request] = now
-    push_urgent(urgent, size, urgency, joined, request)
-    return urgent
-
-
-def pop_urgent(queue: Ints, size: int, urgency: Floats, joined: Floats) -> int:
-    """Take the most urgent request out of the edge server's heap of ``size`` entries."""
-    first = int(queue[0])
-    last = size - 1
-    request = queue[last]
-    k = 0
-    while True:
-        child = 2 * k + 1
-        if child >= last:
-            break
-        other = child + 1
-        if other < last and more_urgent(urgency, joined, queue[other], queue[child]):
-            child = other
-        if more_urgent(urgency, joined, request, queue[child]):
-            break
-        queue[k] = queue[child]
-        k = child
-    queue[k] = request
-    return first
+    request = station.head
+    station.head = at[request].follower
+    if station.head == NOBODY:
+        station.tail = NOBODY
+    return int(request)

@@ -58,21 +58,30 @@ def with_drawn_channels(plans: list[Plan], system: System, replication: int, unt
     if any(kind.is_random or kind.begins_anywhere for kind in kinds):
         plans = with_channels_until(plans, system, replication, until_s)
     if any(kind.losses for kind in kinds):
-        most_up = np.max([plan.most_bits(plan.bits_up) for plan in plans], axis=0)
-        most_down = np.max([plan.most_bits(plan.bits_down) for plan in plans], axis=0)
-        up = draw_losses(system, replication, "uplink", most_up)
-        down = draw_losses(system, replication, "downlink", most_down)
-        plans = [replace(plan, uplink_losses=up, downlink_losses=down) for plan in plans]
+        losses = {
+            name: draw_losses(system, replication, name, np.max([plan.most_bits(name) for plan in plans], axis=0))
+            for name in plans[0].links
+        }
+        plans = [
+            replace(plan, links={name: replace(link, losses=losses[name]) for name, link in plan.links.items()})
+            for plan in plans
+        ]
     lora = make_lora(system, replication)
     return plans if lora is None else [replace(plan, lora=lora) for plan in plans]
 
 
 def with_channels_until(plans: list[Plan], system: System, replication: int, until_s: float) -> list[Plan]:
     """The plans with other channels, drawn at least until an instant; raises like `with_drawn_channels`."""
-    uplink, uplink_of = _drawn(system, replication, "uplink", until_s)
-    downlink, downlink_of = _drawn(system, replication, "downlink", until_s)
+    drawn = {name: _drawn(system, replication, name, until_s) for name in plans[0].links}
     return [
-        replace(plan, uplink=uplink, uplink_of=uplink_of, downlink=downlink, downlink_of=downlink_of) for plan in plans
+        replace(
+            plan,
+            links={
+                name: replace(link, channels=drawn[name][0], channel_of=drawn[name][1])
+                for name, link in plan.links.items()
+            },
+        )
+        for plan in plans
     ]
 
 

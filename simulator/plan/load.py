@@ -89,7 +89,7 @@ def offered_loads(system: System, plan: Plan, rates: Floats) -> tuple[tuple[Stat
     """
     work = [_Work.of(plan, g, group) for g, group in enumerate(system.groups)]
     in_all = rates * np.array([len(group.devices) for group in system.groups])
-    serving = plan.serving
+    serving = plan.servers["edge"]
     sizes = np.arange(1, serving.max_batch + 1)
     per_request = float((serving.batch_factor[1:] / sizes).min())
     edge = float(sum(rate * one.edge_s for rate, one in zip(in_all, work, strict=True))) * per_request / serving.workers

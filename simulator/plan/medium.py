@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import Problem, ScenarioError
 from simulator.links.gilbert_elliott import delivered_counts
+from simulator.physics.link import Channel
 from simulator.plan.system import System
 from simulator.workload import seeds
 
@@ -43,6 +44,29 @@ class LossPlan:
     retransmit: NDArray[np.bool_]
     delivered: tuple[NDArray[np.int64], ...]
     delivered_of: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class LinkPlan:
+    """A stage that is a link; each device has its link to itself.
+
+    Attributes
+    ----------
+    channels : tuple of Channel
+        One for each group whose channel is known, one for each device of a group whose channel is random.
+    channel_of : array of int, shape (devices,)
+        Which of them is a device's.
+    losses : LossPlan or None
+        Once they are drawn; None where nothing is lost.
+    """
+
+    channels: tuple[Channel, ...]
+    channel_of: NDArray[np.int32]
+    losses: LossPlan | None = None
+
+    def channel(self, device: int) -> Channel:
+        """The channel of a device."""
+        return self.channels[self.channel_of[device]]
 
 
 def cells_of(system: System) -> NDArray[np.int32] | None:

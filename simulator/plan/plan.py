@@ -1,11 +1,13 @@
 """A policy worked out for a scenario: every number an engine needs, as arrays in SI units.
 
-The option table has one row for each (group, cut, way out). A built-in policy decides before the run: it chooses one
-cut for each group, and the sample's records choose the way out; the engine looks the row up when a request arrives.
+There is an option for each (group, cut, way out), and a route for each option. A built-in policy decides before the
+run: it chooses one cut for each group, and the sample's records choose the way out; the engine looks the option up when
+a request arrives.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OffloadSimError, Problem, ScenarioError
-from simulator.physics.link import Channel
 from simulator.plan.choice import Choice, choose
 from simulator.plan.lora import LoraPlan
-from simulator.plan.medium import LossPlan, cells_of
+from simulator.plan.medium import LinkPlan, cells_of
+from simulator.plan.routes import ANSWER_LOST, INPUT_LOST, NO_REASON, Routes, Visits, lay_out
 from simulator.plan.serving import ServingPlan, make_serving
+from simulator.plan.stages import DEVICE, DOWNLINK, EDGE, UPLINK, Stage
 from simulator.plan.system import System
 from simulator.policies.base import Policy
 from simulator.policies.online import OnlinePolicy
@@ -36,14 +39,12 @@ class Plan:
         Label of the policy.
     choices : tuple of Choice
         One for each group.
-    device_s, bits_up, edge_s, bits_down : array, shape (rows,)
-        Cost of each row of the option table.
-    on_device, offloaded : array of bool, shape (rows,)
-        Which stages a row has.
-    fallback_s : array, shape (rows,)
-        Device time of what the edge would have computed.
-    partition, exit : tuple of str, length rows
-        Names of each row's cut and way out.
+    stages : tuple of Stage
+        What requests can go through.
+    routes : Routes
+        What each option makes a request go through; rows beyond the options are those that take over.
+    partition, exit : tuple of str, length options
+        Names of each option's cut and way out.
     chosen_row : array of int, shape (groups,)
         Row of the chosen cut with the first way out.
     final : array of int, shape (groups,)
@@ -52,10 +53,8 @@ class Plan:
         Way out of each sample.
     group_of : array of int, shape (devices,)
         Group of each device.
-    uplink, downlink : tuple of Channel
-        One for each group whose channel is known, one for each device of a group whose channel is random.
-    uplink_of, downlink_of : array of int, shape (devices,)
-        Which of them is a device's; each device has its link to itself.
+    links : mapping of str to LinkPlan
+        Channels and losses of each stage that is a link.
     propagation_s : array, shape (groups,)
         One-way delay.
     tail_ends_s, wake_delays_s : tuple of array, one for each group
@@ -63,9 +62,9 @@ class Plan:
     deadline_s, priority : array, shape (groups,)
         Relative deadline (infinite without one) and priority (smaller first) of a group's requests.
     order : {"arrival", "deadline", "priority"}
-        What makes a request urgent at the edge server.
-    serving : ServingPlan
-        Rules of the edge server.
+        What makes a request urgent at a server.
+    servers : mapping of str to ServingPlan
+        Rules of each stage that is a server.
     horizon_s : float
         End of the observation.
     tolerates_loss : array of bool, shape (groups,)
@@ -74,44 +73,32 @@ class Plan:
         Decides for each request instead; then `rows` is only where every request starts from.
     cell_of : array of int, shape (devices,), or None
         Cell whose airtime a device shares, -1 for none; None when nobody shares.
-    uplink_losses, downlink_losses : LossPlan or None
-        Losses of either direction, once they are drawn.
     lora : LoraPlan or None
         LoRaWAN links, once they are drawn.
     """
 
     policy: str
     choices: tuple[Choice, ...]
-    device_s: Floats
-    bits_up: Floats
-    edge_s: Floats
-    bits_down: Floats
-    on_device: NDArray[np.bool_]
-    offloaded: NDArray[np.bool_]
-    fallback_s: Floats
+    stages: tuple[Stage, ...]
+    routes: Routes
     partition: tuple[str, ...]
     exit: tuple[str, ...]
     chosen_row: NDArray[np.int32]
     final: NDArray[np.int32]
     taken: tuple[NDArray[np.int64] | None, ...]
     group_of: NDArray[np.int32]
-    uplink: tuple[Channel, ...]
-    downlink: tuple[Channel, ...]
-    uplink_of: NDArray[np.int32]
-    downlink_of: NDArray[np.int32]
+    links: Mapping[str, LinkPlan]
     propagation_s: Floats
     tail_ends_s: tuple[Floats, ...]
     wake_delays_s: tuple[Floats, ...]
     deadline_s: Floats
     priority: Floats
     order: str
-    serving: ServingPlan
+    servers: Mapping[str, ServingPlan]
     horizon_s: float
     tolerates_loss: NDArray[np.bool_]
     online: OnlinePolicy | None = None
     cell_of: NDArray[np.int32] | None = None
-    uplink_losses: LossPlan | None = None
-    downlink_losses: LossPlan | None = None
     lora: LoraPlan | None = None
 
     @property
@@ -122,12 +109,32 @@ class Plan:
     @property
     def counts_bits(self) -> bool:
         """Whether the bits of a transfer cannot be told from its option and its duration."""
-        parts = (self.cell_of, self.uplink_losses, self.downlink_losses, self.lora)
+        parts = (self.cell_of, self.lora, *(link.losses for link in self.links.values()))
         return any(part is not None for part in parts)
 
-    def most_bits(self, bits: Floats) -> Floats:
-        """The most of a column of the option table, for each group; shape (groups,)."""
+    @property
+    def options(self) -> int:
+        """Number of options: rows that a request can take at its arrival."""
+        return len(self.partition)
+
+    def stage(self, name: str) -> int | None:
+        """Place of a stage, None if no request goes through it."""
+        return next((k for k, stage in enumerate(self.stages) if stage.name == name), None)
+
+    def visits(self, name: str) -> NDArray[np.bool_]:
+        """Which options go through a stage, shape (options,)."""
+        place = self.stage(name)
+        return np.zeros(self.options, dtype=bool) if place is None else self.routes.table(place)[0][: self.options]
+
+    def work(self, name: str) -> Floats:
+        """Work of each option at a stage, seconds or bits; shape (options,)."""
+        place = self.stage(name)
+        return np.zeros(self.options) if place is None else self.routes.table(place)[1][: self.options]
+
+    def most_bits(self, link: str) -> Floats:
+        """The most bits that an option of each group sends over a link; shape (groups,)."""
         borders = np.cumsum([0, *(choice.table.device_s.size for choice in self.choices)])
+        bits = self.work(link)
         return np.array([bits[a:b].max() for a, b in pairwise(borders.tolist())])
 
     def rows(self, workload: Workload) -> NDArray[np.int32]:
@@ -155,7 +162,7 @@ class Plan:
         return first_row + (int(self.final[group]) if taken is None else int(taken[sample]))
 
     def urgency(self, workload: Workload) -> Floats:
-        """What comes first at the edge server (smaller first), shape (requests,): 0, absolute deadline or priority."""
+        """What comes first at a server (smaller first), shape (requests,): 0, absolute deadline or priority."""
         group = self.group_of[workload.device]
         if self.order == "deadline":
             return workload.arrival_s + self.deadline_s[group]
@@ -186,20 +193,35 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
         raise ScenarioError(list(dict.fromkeys(problems)))
     serving = make_serving(system)
     tables = [choice.table for choice in choices]
-    first_row = np.cumsum([0, *(table.device_s.size for table in tables[:-1])])
+    sizes = [table.device_s.size for table in tables]
+    first_row = np.cumsum([0, *sizes[:-1]])
     group_of = np.concatenate([np.full(len(group.devices), g, dtype=np.int32) for g, group in enumerate(system.groups)])
+    propagation_s = np.array([group.propagation_s for group in system.groups])
+    tolerates_loss = np.array([group.profile.loss_effect is not None for group in system.groups])
+
+    def column(name: str) -> Floats:
+        return np.concatenate([getattr(table, name).ravel() for table in tables])
+
+    stages, routes = lay_out(
+        two_tiers(
+            device_s=column("device_s"),
+            bits_up=column("bytes_up") * 8,
+            edge_s=column("edge_s"),
+            bits_down=column("bytes_down") * 8,
+            on_device=column("on_device").astype(bool),
+            offloaded=column("offloaded").astype(bool),
+            propagation_s=np.repeat(propagation_s, sizes),
+            tolerates_loss=np.repeat(tolerates_loss, sizes),
+            rest_s=column("fallback_s") if serving.fallback else None,
+        )
+    )
     return Plan(
         policy=policy.label(),
         choices=tuple(choices),
-        device_s=np.concatenate([table.device_s.ravel() for table in tables]),
-        bits_up=np.concatenate([table.bytes_up.ravel() for table in tables]) * 8,
-        edge_s=np.concatenate([table.edge_s.ravel() for table in tables]),
-        bits_down=np.concatenate([table.bytes_down.ravel() for table in tables]) * 8,
-        on_device=np.concatenate([table.on_device.ravel() for table in tables]),
-        offloaded=np.concatenate([table.offloaded.ravel() for table in tables]),
+        stages=stages,
+        routes=routes,
         partition=tuple(cut.name for table in tables for cut in table.cuts for _ in table.exits),
         exit=tuple(name for table in tables for _ in table.cuts for name in table.exits),
-        fallback_s=np.concatenate([table.fallback_s.ravel() for table in tables]),
         chosen_row=np.array(
             [first + choice.cut * len(choice.table.exits) for first, choice in zip(first_row, choices, strict=True)],
             dtype=np.int32,
@@ -207,19 +229,57 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
         final=np.array([len(table.exits) - 1 for table in tables], dtype=np.int32),
         taken=tuple(choice.taken for choice in choices),
         group_of=group_of,
-        uplink=tuple(group.uplink for group in system.groups),
-        downlink=tuple(group.downlink for group in system.groups),
-        uplink_of=group_of,
-        downlink_of=group_of,
-        propagation_s=np.array([group.propagation_s for group in system.groups]),
+        links={
+            "uplink": LinkPlan(tuple(group.uplink for group in system.groups), group_of),
+            "downlink": LinkPlan(tuple(group.downlink for group in system.groups), group_of),
+        },
+        propagation_s=propagation_s,
         tail_ends_s=tuple(np.empty(0) if g.cellular is None else g.cellular.tail_ends_s for g in system.groups),
         wake_delays_s=tuple(np.zeros(1) if g.cellular is None else g.cellular.wake_delays_s for g in system.groups),
         deadline_s=np.array([np.inf if g.workload.deadline is None else g.workload.deadline for g in system.groups]),
         priority=np.array([float(group.priority) for group in system.groups]),
         order=system.scenario.serving.order,
-        serving=serving,
+        servers={"edge": serving},
         horizon_s=system.horizon_s,
-        tolerates_loss=np.array([group.profile.loss_effect is not None for group in system.groups]),
+        tolerates_loss=tolerates_loss,
         cell_of=cells_of(system),
         online=policy if isinstance(policy, OnlinePolicy) else None,
     )
+
+
+def two_tiers(
+    *,
+    device_s: Floats,
+    bits_up: Floats,
+    edge_s: Floats,
+    bits_down: Floats,
+    on_device: NDArray[np.bool_],
+    offloaded: NDArray[np.bool_],
+    propagation_s: Floats,
+    tolerates_loss: NDArray[np.bool_],
+    rest_s: Floats | None = None,
+) -> list[Visits]:
+    """What options over a device and the edge visit; all arrays have shape (options,).
+
+    Parameters
+    ----------
+    device_s, edge_s : array
+        Work of either side.
+    bits_up, bits_down : array
+    on_device, offloaded : array of bool
+        Whether an option has a part on the device, and one on the edge.
+    propagation_s : array
+        One way.
+    tolerates_loss : array of bool
+        Whether a request goes on although bits of its input were lost.
+    rest_s : array or None
+        Time on the device of what the edge had no room for; None if such requests are dropped.
+    """
+    input_lost = np.where(tolerates_loss, NO_REASON, INPUT_LOST).astype(np.int8)
+    answer_lost = np.full(device_s.size, ANSWER_LOST, dtype=np.int8)
+    return [
+        Visits(DEVICE, on_device, device_s),
+        Visits(UPLINK, offloaded, bits_up, propagation_s, input_lost),
+        Visits(EDGE, offloaded, edge_s, rest_s=rest_s, back_s=None if rest_s is None else propagation_s),
+        Visits(DOWNLINK, offloaded, bits_down, propagation_s, answer_lost),
+    ]

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from simulator.engines import fast, lora_network, reference, stations
-from simulator.engines.base import RequestLog
-from simulator.engines.frames import REQUEST
+from simulator.engines.log import RequestLog
+from simulator.engines.media.frames import REQUEST
 from simulator.physics import queueing
 from simulator.plan.plan import Plan
 from simulator.workload import Workload

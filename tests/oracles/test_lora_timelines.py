@@ -19,7 +19,7 @@ import simulator
 from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
 from simulator.engines import reference
-from simulator.engines.base import RequestLog
+from simulator.engines.log import RequestLog
 from simulator.links.lora import LoraLink
 from simulator.links.lora_times import predicted_uplink_s
 from simulator.plan.channels import with_drawn_channels
@@ -89,7 +89,7 @@ def test_three_frames_wait_out_their_off_time(tmp_path: Path) -> None:
     assert log.frames is not None
     assert log.frames.start_s.tolist() == pytest.approx([0.0, 279.3472, 558.6944], abs=NANO)
     assert log.frames.bytes.tolist() == [51, 51, 51]
-    assert log.uplink_end_s[0] == pytest.approx(561.487872, abs=NANO)
+    assert log.end_s["uplink"][0] == pytest.approx(561.487872, abs=NANO)
     done = row(document)
     assert done["uplink_service_s"] == pytest.approx(3 * 2.793472 + 2 * 2.17, abs=NANO)
     assert done["uplink_wait_s"] == pytest.approx(2 * (276.553728 - 2.17), abs=NANO)
@@ -204,7 +204,7 @@ def test_two_pictures_at_once_and_long_answers(tmp_path: Path) -> None:
     log = log_on_one_channel(document)
     assert log.frames is not None
     assert log.finish_s[0] == pytest.approx(35 * 39.9616, abs=2.0)
-    assert log.frames.bytes[log.frames.start_s < log.uplink_end_s[1]].min() > 0
+    assert log.frames.bytes[log.frames.start_s < log.end_s["uplink"][1]].min() > 0
     assert (log.frames.request == 0).sum() == 34
 
 

@@ -143,7 +143,7 @@ def test_charges_add_up_to_power_times_time(folder: Path, **values: Any) -> None
 def airtime_until(plan: Any, workload: Any, log: Any, cell: int, end: float) -> Any:
     """What each transfer that a shared cell has had from the start would have got of its airtime by an instant."""
     begins, ends = [], []
-    for stage, bits in (("uplink", plan.bits_up), ("downlink", plan.bits_down)):
+    for stage, bits in (("uplink", plan.work("uplink")), ("downlink", plan.work("downlink"))):
         begin = getattr(log, f"{stage}_start_s") + np.nan_to_num(getattr(log, f"{stage}_wake_s"))
         over = np.where(np.isnan(getattr(log, f"{stage}_end_s")), end, getattr(log, f"{stage}_end_s"))
         shares = (plan.cell_of[workload.device] == cell) & (bits[log.row] > 0) & (begin < end)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.engines import fast, reference
-from simulator.engines.base import DROPPED, QUEUE_FULL, TURNED_BACK, RequestLog
+from simulator.engines.log import DROPPED, QUEUE_FULL, TURNED_BACK, RequestLog
 from simulator.physics.queueing import has_room, left_waiting
 from simulator.plan.plan import Plan
 from simulator.plan.serving import UNLIMITED, ServingPlan
@@ -116,7 +116,7 @@ def test_the_rule_as_it_is_worded(run: Run, system: tuple[ServingPlan, list[int]
     log = run(*laid_out(*system))
     assert set(np.flatnonzero(log.reason == QUEUE_FULL).tolist()) == refused
     assert set(np.flatnonzero(log.status == DROPPED).tolist()) == refused
-    assert {k: round(8 * at) for k, at in enumerate(log.edge_start_s.tolist()) if at == at} == started
+    assert {k: round(8 * at) for k, at in enumerate(log.start_s["edge"].tolist()) if at == at} == started
 
 
 @engines
@@ -149,7 +149,7 @@ def test_nobody_is_dropped_beside_an_idle_worker(
     leaders = np.flatnonzero(log.batch == np.arange(log.batch.size))
     for k in np.flatnonzero(log.status == DROPPED):
         at = arrivals[k] / 8
-        assert ((log.edge_start_s[leaders] <= at) & (log.edge_end_s[leaders] > at)).sum() == rules.workers
+        assert ((log.start_s["edge"][leaders] <= at) & (log.end_s["edge"][leaders] > at)).sum() == rules.workers
 
 
 @engines
@@ -176,7 +176,7 @@ def test_a_queue_without_places_still_fills_batches(run: Run) -> None:
     rules = ServingPlan(1, 3, 2.0, 0, False, np.ones(4))
     log = run(*laid_out(rules, [0, 0, 0, 0, 8, 8, 12, 12], [4] * 8, "arrival", [0.0] * 8))
     assert (log.status == DROPPED).tolist() == [False] * 3 + [True] + [False] * 3 + [True]
-    assert log.edge_start_s[[0, 1, 2, 4, 5, 6]].tolist() == [0.0, 0.0, 0.0, 1.5, 1.5, 1.5]
+    assert log.start_s["edge"][[0, 1, 2, 4, 5, 6]].tolist() == [0.0, 0.0, 0.0, 1.5, 1.5, 1.5]
 
 
 @engines

@@ -12,7 +12,7 @@ from generated import cases
 from hypothesis import assume, given
 
 from simulator.engines import fast, reference
-from simulator.engines.base import (
+from simulator.engines.log import (
     ANSWER_LOST,
     COMPLETED,
     DROPPED,
@@ -56,18 +56,18 @@ def test_no_station_serves_more_than_it_can(run: Run, case: tuple[Plan, Workload
     log = run(plan, workload)
     for device in range(plan.group_of.size):
         mine = workload.device == device
-        first = mine & ~np.isnan(log.device_start_s)
-        second = mine & ~np.isnan(log.fallback_start_s)
-        starts = np.concatenate((log.device_start_s[first], log.fallback_start_s[second]))
-        ends = np.concatenate((log.device_end_s[first], log.fallback_end_s[second]))
+        first = mine & ~np.isnan(log.start_s["device"])
+        second = mine & ~np.isnan(log.start_s["fallback"])
+        starts = np.concatenate((log.start_s["device"][first], log.start_s["fallback"][second]))
+        ends = np.concatenate((log.end_s["device"][first], log.end_s["fallback"][second]))
         assert most_at_once(starts, ends) <= 1
         for stage in ("uplink", "downlink"):
             begun = mine & ~np.isnan(getattr(log, f"{stage}_start_s"))
             assert most_at_once(getattr(log, f"{stage}_start_s")[begun], getattr(log, f"{stage}_end_s")[begun]) <= 1
     leaders = np.flatnonzero(log.batch == np.arange(workload.size))
-    assert most_at_once(log.edge_start_s[leaders], log.edge_end_s[leaders]) <= plan.serving.workers
+    assert most_at_once(log.start_s["edge"][leaders], log.end_s["edge"][leaders]) <= plan.servers["edge"].workers
     sizes = np.bincount(log.batch[log.batch >= 0], minlength=1)
-    assert sizes.max(initial=0) <= plan.serving.max_batch
+    assert sizes.max(initial=0) <= plan.servers["edge"].max_batch
 
 
 @engines
@@ -75,12 +75,12 @@ def test_no_station_serves_more_than_it_can(run: Run, case: tuple[Plan, Workload
 def test_first_come_first_served_at_every_single_server(run: Run, case: tuple[Plan, Workload]) -> None:
     """Who joins a processor or a link earlier starts no later; of those who join together the smaller number."""
     plan, workload = case
-    assume(not plan.serving.fallback)
+    assume(not plan.servers["edge"].fallback)
     log = run(plan, workload)
     joined = {
-        "device": np.where(plan.on_device[log.row], workload.arrival_s, np.nan),
-        "uplink": np.where(plan.on_device[log.row], log.device_end_s, workload.arrival_s),
-        "downlink": log.edge_end_s,
+        "device": np.where(plan.visits("device")[log.row], workload.arrival_s, np.nan),
+        "uplink": np.where(plan.visits("device")[log.row], log.end_s["device"], workload.arrival_s),
+        "downlink": log.end_s["edge"],
     }
     for stage, joins in joined.items():
         starts = getattr(log, f"{stage}_start_s")
@@ -99,7 +99,7 @@ def test_every_transfer_carries_its_bits(run: Run, case: tuple[Plan, Workload]) 
     shares = np.zeros(workload.size, dtype=bool) if plan.cell_of is None else plan.cell_of[workload.device] >= 0
     uplink = [plan.uplink[k] for k in plan.uplink_of]
     downlink = [plan.downlink[k] for k in plan.downlink_of]
-    for stage, bits, channels in (("uplink", plan.bits_up, uplink), ("downlink", plan.bits_down, downlink)):
+    for stage, bits, channels in (("uplink", plan.work("uplink"), uplink), ("downlink", plan.work("downlink"), downlink)):
         starts, ends = getattr(log, f"{stage}_start_s"), getattr(log, f"{stage}_end_s")
         sent = getattr(log, f"{stage}_sent_bits") if plan.counts_bits else bits[log.row]
         for i in np.flatnonzero(~np.isnan(ends) & ~shares):
@@ -116,8 +116,8 @@ def test_what_is_sent_is_delivered_or_lost(run: Run, case: tuple[Plan, Workload]
     plan, workload = case
     log = run(plan, workload)
     for stage, bits, losses in (
-        ("uplink", plan.bits_up, plan.uplink_losses),
-        ("downlink", plan.bits_down, plan.downlink_losses),
+        ("uplink", plan.work("uplink"), plan.links["uplink"].losses),
+        ("downlink", plan.work("downlink"), plan.links["downlink"].losses),
     ):
         if losses is None:
             continue
@@ -137,7 +137,7 @@ def test_what_is_sent_is_delivered_or_lost(run: Run, case: tuple[Plan, Workload]
                     lost += 0.0 if through else frame
                     left -= frame if through or not losses.retransmit[device] else 0.0
                 assert (getattr(log, f"{stage}_sent_bits")[i], getattr(log, f"{stage}_lost_bits")[i]) == (sent, lost)
-                reached = not np.isnan(log.edge_start_s[i]) if stage == "uplink" else log.status[i] == COMPLETED
+                reached = not np.isnan(log.start_s["edge"][i]) if stage == "uplink" else log.status[i] == COMPLETED
                 spoilt = lost > 0 and not losses.retransmit[device]
                 assert not (spoilt and reached) or (stage == "uplink" and plan.tolerates_loss[plan.group_of[device]])
 
@@ -183,16 +183,16 @@ def test_everything_twice_as_fast_is_over_in_half_the_time(run: Run, case: tuple
 
     half = replace(
         plan,
-        device_s=plan.device_s / 2,
-        edge_s=plan.edge_s / 2,
-        fallback_s=plan.fallback_s / 2,
+        device_s=plan.work("device") / 2,
+        edge_s=plan.work("edge") / 2,
+        fallback_s=plan.work("fallback") / 2,
         uplink=tuple(map(faster, plan.uplink)),
         downlink=tuple(map(faster, plan.downlink)),
         propagation_s=plan.propagation_s / 2,
         tail_ends_s=tuple(ends / 2 for ends in plan.tail_ends_s),
         wake_delays_s=tuple(delays / 2 for delays in plan.wake_delays_s),
         deadline_s=plan.deadline_s / 2,
-        serving=replace(plan.serving, max_wait_s=plan.serving.max_wait_s / 2),
+        serving=replace(plan.servers["edge"], max_wait_s=plan.servers["edge"].max_wait_s / 2),
         horizon_s=plan.horizon_s / 2,
     )
     slow, quick = run(plan, workload), run(half, replace(workload, arrival_s=workload.arrival_s / 2))
@@ -224,7 +224,7 @@ def test_without_a_horizon_every_request_is_answered_or_dropped(run: Run, case: 
     assert np.isin(log.status, (COMPLETED, DROPPED)).all()
     assert (~np.isnan(log.finish_s) == (log.status == COMPLETED)).all()
     assert ((log.status == DROPPED) == np.isin(log.reason, (QUEUE_FULL, INPUT_LOST, ANSWER_LOST))).all()
-    if plan.serving.fallback:
+    if plan.servers["edge"].fallback:
         assert (log.reason != QUEUE_FULL).all()
     else:
         assert (log.reason != TURNED_BACK).all()

@@ -24,8 +24,8 @@ from simulator.analysis.frame_times import downlink_service_s, uplink_service_s
 from simulator.analysis.replications import sources
 from simulator.analysis.run import prepare
 from simulator.engines import fast, lora_network, lorawan, reference
-from simulator.engines.base import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, RequestLog
-from simulator.engines.frames import BYTES, REQUEST
+from simulator.engines.log import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, RequestLog
+from simulator.engines.media.frames import BYTES, REQUEST
 from simulator.physics.lora import downlink_airtime_s, uplink_airtime_s
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.lora import LoraPlan
@@ -173,7 +173,7 @@ def frames_of_a_message_start_as_early_as_they_may(plan: Plan, workload: Workloa
             if frames.log.bytes[k] == 0:
                 continue
             request, before = frames.log.request[k], mine[:n]
-            from_s = log.uplink_start_s[request]
+            from_s = log.start_s["uplink"][request]
             if n > 0:
                 from_s = max(from_s, closes_s(plan, frames, int(before[-1])))
             airtime = frames.end[k] - frames.start[k]
@@ -230,7 +230,7 @@ def messages_arrive_as_their_frames_do(plan: Plan, workload: Workload, log: Requ
     for i in lora_requests(plan, workload).tolist():
         group = lora.group_of[workload.device[i]]
         mine = np.flatnonzero((frames.log.request == i) & (frames.log.bytes > 0))
-        left, tries, sent, lost, missing, gave_up = plan.bits_up[log.row[i]] / 8, 0, 0, 0, 0.0, False
+        left, tries, sent, lost, missing, gave_up = plan.work("uplink")[log.row[i]] / 8, 0, 0, 0, 0.0, False
         for k in mine.tolist():
             assert left > 0
             assert not gave_up
@@ -248,16 +248,16 @@ def messages_arrive_as_their_frames_do(plan: Plan, workload: Workload, log: Requ
             else:
                 missing += size if frames.log.lost[k] else 0
                 left, tries = max(left - size, 0.0), 0
-        known = (log.uplink_sent_bits[i], log.uplink_lost_bits[i], log.uplink_missing_bits[i])
-        if np.isnan(log.uplink_start_s[i]):
+        known = (log.sent_bits["uplink"][i], log.lost_bits["uplink"][i], log.missing_bits["uplink"][i])
+        if np.isnan(log.start_s["uplink"][i]):
             assert mine.size == 0
             continue
         assert known == (8 * sent, 8 * lost, 8 * missing)
-        over = not np.isnan(log.uplink_end_s[i])
-        assert over == ((left == 0 or gave_up) and log.uplink_start_s[i] <= plan.horizon_s)
+        over = not np.isnan(log.end_s["uplink"][i])
+        assert over == ((left == 0 or gave_up) and log.start_s["uplink"][i] <= plan.horizon_s)
         if over:
-            assert log.uplink_end_s[i] == (frames.end[mine[-1]] if mine.size else log.uplink_start_s[i])
-            arrives = log.uplink_end_s[i] + plan.propagation_s[group] <= plan.horizon_s
+            assert log.end_s["uplink"][i] == (frames.end[mine[-1]] if mine.size else log.start_s["uplink"][i])
+            arrives = log.end_s["uplink"][i] + plan.propagation_s[group] <= plan.horizon_s
             refused = arrives and missing > 0 and not plan.tolerates_loss[group]
             assert (log.reason[i] == INPUT_LOST) == refused
             assert (log.status[i] == DROPPED) >= refused
@@ -272,23 +272,23 @@ def answers_come_in_the_receive_windows(plan: Plan, workload: Workload, log: Req
     lora, frames = plan.lora, Frames(plan, log)
     for device in lora_devices(plan):
         group, delay = lora.group_of[device], plan.propagation_s[lora.group_of[device]]
-        mine = np.flatnonzero((workload.device == device) & ~np.isnan(log.edge_end_s))
-        empty = plan.bits_down[log.row[mine]] == 0
-        assert (log.downlink_end_s[mine[empty]] == log.edge_end_s[mine[empty]]).all()
+        mine = np.flatnonzero((workload.device == device) & ~np.isnan(log.end_s["edge"]))
+        empty = plan.work("downlink")[log.row[mine]] == 0
+        assert (log.end_s["downlink"][mine[empty]] == log.end_s["edge"][mine[empty]]).all()
         mine = mine[~empty]
         # a service of no length ends after those that end when it starts
-        at_once = log.edge_start_s[mine] == log.edge_end_s[mine]
-        mine = mine[np.lexsort((mine, at_once, log.edge_end_s[mine]))]
-        if np.unique(log.edge_end_s[mine[log.edge_start_s[mine] == log.edge_end_s[mine]]]).size < at_once.sum():
+        at_once = log.start_s["edge"][mine] == log.end_s["edge"][mine]
+        mine = mine[np.lexsort((mine, at_once, log.end_s["edge"][mine]))]
+        if np.unique(log.end_s["edge"][mine[log.start_s["edge"][mine] == log.end_s["edge"][mine]]]).size < at_once.sum():
             continue  # several of them at one instant: their order is that of the stations, not of this twin
         line = mine.tolist()
-        left = {i: plan.bits_down[log.row[i]] / 8 for i in line}
+        left = {i: plan.work("downlink")[log.row[i]] / 8 for i in line}
         over: dict[int, float] = {}
         gone: set[int] = set()
         tries, asked_for = 0, -1
         for k in frames.of(device).tolist():
             start, end, asks = frames.start[k], frames.end[k], frames.log.bytes[k] == 0
-            ready = [i for i in line if log.edge_end_s[i] <= start]
+            ready = [i for i in line if log.end_s["edge"][i] <= start]
             if asks:
                 assert frames.log.request[k] == ready[0]
                 nobody_waits(plan, workload, log, device, float(start))
@@ -298,7 +298,7 @@ def answers_come_in_the_receive_windows(plan: Plan, workload: Workload, log: Req
                 assert frames.log.answers[k] == -1
                 continue
             first = line[0] if line and not frames.log.lost[k] else -1
-            ready_s = max(log.edge_end_s[first], end) if first >= 0 else math.inf
+            ready_s = max(log.end_s["edge"][first], end) if first >= 0 else math.inf
             rate = frames.rate[k]
             if ready_s <= end + 1.0 - delay:
                 size = min(math.ceil(left[first]), lora.answer_most_bytes[group, rate])
@@ -312,8 +312,8 @@ def answers_come_in_the_receive_windows(plan: Plan, workload: Workload, log: Req
                 assert frames.log.answers[k] == -1
                 if asks and tries == 8:
                     gone.add(asked_for)
-                    assert log.downlink_end_s[asked_for] == end
-                    assert log.downlink_sent_bits[asked_for] + 8 * left[asked_for] == plan.bits_down[log.row[asked_for]]
+                    assert log.end_s["downlink"][asked_for] == end
+                    assert log.sent_bits["downlink"][asked_for] + 8 * left[asked_for] == plan.work("downlink")[log.row[asked_for]]
                     line.remove(asked_for)
                     asked_for = -1
                 continue
@@ -329,17 +329,17 @@ def answers_come_in_the_receive_windows(plan: Plan, workload: Workload, log: Req
             assert (log.reason[i] == ANSWER_LOST) == (log.status[i] == DROPPED) == (i in gone)
             if i in gone:
                 continue
-            assert np.isnan(log.downlink_end_s[i]) == (i not in over)
+            assert np.isnan(log.end_s["downlink"][i]) == (i not in over)
             if i in over:
-                assert log.downlink_end_s[i] == pytest.approx(over[i], abs=1e-9)
+                assert log.end_s["downlink"][i] == pytest.approx(over[i], abs=1e-9)
             assert (log.status[i] == COMPLETED) == (i in over and over[i] + delay <= plan.horizon_s + 1e-9)
 
 
 def nobody_waits(plan: Plan, workload: Workload, log: RequestLog, device: int, at_s: float) -> None:
     """No message of a device waits for its radio."""
-    joined = np.where(plan.on_device[log.row], log.device_end_s, workload.arrival_s)
-    mine = (workload.device == device) & plan.offloaded[log.row] & (joined < at_s)
-    assert (log.uplink_start_s[mine] <= at_s).all()
+    joined = np.where(plan.visits("device")[log.row], log.end_s["device"], workload.arrival_s)
+    mine = (workload.device == device) & plan.visits("uplink")[log.row] & (joined < at_s)
+    assert (log.start_s["uplink"][mine] <= at_s).all()
 
 
 def time_that_is_not_service_is_waiting(plan: Plan, workload: Workload, log: RequestLog) -> None:
@@ -350,7 +350,7 @@ def time_that_is_not_service_is_waiting(plan: Plan, workload: Workload, log: Req
     for i in lora_requests(plan, workload).tolist():
         ks = np.flatnonzero(frames.log.request == i)
         message, asks = ks[frames.log.bytes[ks] > 0].tolist(), ks[frames.log.bytes[ks] == 0].tolist()
-        if not np.isnan(log.uplink_end_s[i]):
+        if not np.isnan(log.end_s["uplink"][i]):
             served = 0.0
             for n, k in enumerate(message):
                 served += frames.end[k] - frames.start[k]
@@ -360,8 +360,8 @@ def time_that_is_not_service_is_waiting(plan: Plan, workload: Workload, log: Req
                     assert frames.start[message[n + 1]] >= closed - 1e-9
                     served += closed - frames.end[k]
             assert up[i] == pytest.approx(served, abs=1e-9)
-            assert up[i] <= log.uplink_end_s[i] - log.uplink_start_s[i] + 1e-9
-        if not np.isnan(log.downlink_end_s[i]):
+            assert up[i] <= log.end_s["uplink"][i] - log.start_s["uplink"][i] + 1e-9
+        if not np.isnan(log.end_s["downlink"][i]):
             served = sum(
                 frames.log.second_s[k] if frames.log.second_s[k] > 0 else frames.log.first_s[k]
                 for k in np.flatnonzero(frames.log.answers == i)
@@ -370,14 +370,14 @@ def time_that_is_not_service_is_waiting(plan: Plan, workload: Workload, log: Req
                 served += frames.end[k] - frames.start[k]
                 served += 1.0 - delay[i] if frames.log.answers[k] == i else 0.0
             assert down[i] == pytest.approx(served, abs=1e-9)
-            assert down[i] <= log.downlink_end_s[i] - log.edge_end_s[i] + 1e-9
+            assert down[i] <= log.end_s["downlink"][i] - log.end_s["edge"][i] + 1e-9
 
 
 def everything_comes_to_an_end(plan: Plan, workload: Workload, log: RequestLog) -> None:
     """Without a horizon every request is answered or dropped."""
     if plan.horizon_s == math.inf:
         assert np.isin(log.status, (COMPLETED, DROPPED)).all()
-        assert not np.isnan(log.uplink_end_s[plan.offloaded[log.row]]).any()
+        assert not np.isnan(log.end_s["uplink"][plan.visits("uplink")[log.row]]).any()
 
 
 LAWS: list[Law] = [
@@ -635,7 +635,7 @@ def test_charges_add_up_to_power_times_time(
         log = reference.run(plan, workload)
         frames, end = Frames(plan, log), end_of_run_s(plan, workload, log)
         charged = attribute(system, plan, workload, log)
-        computes = np.nan_to_num(np.where(np.isnan(log.device_end_s), end, log.device_end_s) - log.device_start_s)
+        computes = np.nan_to_num(np.where(np.isnan(log.end_s["device"]), end, log.end_s["device"]) - log.start_s["device"])
         for device in np.unique(workload.device).tolist():
             mine, k = workload.device == device, frames.of(device)
             first, second = frames.end[k] + 1.0, frames.end[k] + 2.0

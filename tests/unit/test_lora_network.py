@@ -90,7 +90,7 @@ def test_frames_of_the_last_hour_are_all_remembered() -> None:
             uplink=link.model_dump(include={"duty_cycle", "spreading_factor"}), workload=workload
         )
         assert plan.lora is not None
-        sizes = np.where(plan.bits_up > 0, 8.0, 0.0)
+        sizes = np.where(plan.work("uplink") > 0, 8.0, 0.0)
         plan = replace(plan, bits_up=sizes, bits_down=np.zeros_like(sizes), horizon_s=8 * 3600.0)
         more = replace(plan, lora=plan.lora._replace(hour_frames=10 * plan.lora.hour_frames))
         drawn = draw(sources(system), 1, 0)

@@ -224,7 +224,7 @@ def test_a_link_on_which_hardly_a_frame_gets_through_is_dead(tmp_path: Path, los
 
 def drawn(replication: int = 0, **changes: Any) -> LossPlan:
     system, plans = prepare(load_scenario(with_losses({"good_to_bad": 0.1, "bad_to_good": 0.3}, count=2) | changes))
-    uplink = [plan.uplink_losses for plan in with_drawn_channels(plans, system, replication)]
+    uplink = [plan.links["uplink"].losses for plan in with_drawn_channels(plans, system, replication)]
     assert uplink[0] is uplink[1]
     assert uplink[0] is not None
     return uplink[0]

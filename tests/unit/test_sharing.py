@@ -14,7 +14,7 @@ from worlds import card, chain, scenario
 
 import simulator
 from simulator.analysis.run import prepare
-from simulator.engines.cells import airtime_left_s, enter_cell, leave_cell, make_cells
+from simulator.engines.media.cells import airtime_left_s, enter_cell, leave_cell, make_cells
 from simulator.physics.sharing import next_end_s, virtual_at
 from simulator.scenario.load import load_scenario
 

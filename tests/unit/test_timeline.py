@@ -16,7 +16,7 @@ import simulator
 from simulator.analysis.radio_timeline import rounded_up
 from simulator.analysis.run import run_scenario
 from simulator.analysis.timeline import Segments, radio_segments
-from simulator.engines.frames import COLUMNS, DEVICE, END_S, FIRST_S, START_S, FrameLog
+from simulator.engines.media.frames import COLUMNS, DEVICE, END_S, FIRST_S, START_S, FrameLog
 from simulator.links.lora import LoraLink
 from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import load_radio

@@ -1,0 +1,178 @@
+"""What an engine needs of a plan and a workload, in the form in which numba and Python read it alike."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.engines.log import CENSORED, Book, Columns
+from simulator.engines.media.cells import Cells, make_cells
+from simulator.engines.media.lorawan import Lora, make_lora
+from simulator.engines.media.own_channel import Air, make_air
+from simulator.engines.records import FLAG, INT, REAL, table
+from simulator.engines.serving import Hall, make_lines, make_servers
+from simulator.engines.steps import NOBODY
+from simulator.plan.plan import Plan
+from simulator.plan.stages import LINK, SERVER
+from simulator.workload import Workload
+
+Floats = NDArray[np.float64]
+
+
+class Traffic(NamedTuple):
+    """The workload.
+
+    Attributes
+    ----------
+    size : int
+        Number of requests.
+    arrival_s : array of float, shape (requests,)
+    device, row : array of int, shape (requests,)
+        Who asks, and the row of its route.
+    factors : tuple of arrays of float, shape (requests,)
+        Factors of the work at a stage, by its `draw`.
+    """
+
+    size: int
+    arrival_s: Floats
+    device: NDArray[np.int32]
+    row: NDArray[np.int32]
+    factors: tuple[Floats, ...]
+
+
+class World(NamedTuple):
+    """One policy over one workload.
+
+    Attributes
+    ----------
+    traffic : Traffic
+    first, legs
+        Routes, see `simulator.plan.routes`.
+    stages : records, shape (stages,)
+        ``kind``, ``shared``, ``draw`` as in `simulator.plan.stages`. ``station``: the first that serves it. ``place``:
+        number of the server, or of the first wire. ``column``, ``wake_column``, ``bits_column``: of the log.
+    hall : Hall
+    air : Air
+    cells : Cells
+    lora : Lora or ()
+    book : Book
+    horizon_s : float
+    """
+
+    traffic: Traffic
+    first: Any
+    legs: Any
+    stages: Any
+    hall: Hall
+    air: Air
+    cells: Cells
+    lora: Lora | tuple[()]
+    book: Book
+    horizon_s: float
+
+
+def make_world(plan: Plan, workload: Workload, rows: NDArray[np.int32], columns: Columns, book: Book) -> World:
+    """The state before the first arrival."""
+    devices, size = plan.group_of.size, workload.size
+    station: dict[str, int] = {}
+    place: dict[str, int] = {}
+    servers, links = [], 0
+    served, free = [], []
+    for k, stage in enumerate(plan.stages):
+        if stage.station in station:
+            continue
+        count = 1 if stage.shared else devices
+        station[stage.name] = len(served)
+        served += [k] * count
+        if stage.kind == SERVER:
+            place[stage.name] = len(servers)
+            servers.append(stage.name)
+            free.append(plan.servers[stage.name].workers)
+        else:
+            free += [1] * count
+        if stage.kind == LINK:
+            place[stage.name] = links * devices
+            links += 1
+    return World(
+        traffic=Traffic(size, workload.arrival_s, workload.device, rows, workload.factors),
+        first=plan.routes.first,
+        legs=plan.routes.legs,
+        stages=table(
+            len(plan.stages),
+            station=(INT, [station[stage.station] for stage in plan.stages]),
+            place=(INT, [place.get(stage.station, -1) for stage in plan.stages]),
+            column=(INT, columns.start),
+            wake_column=(INT, columns.wake),
+            bits_column=(INT, columns.bits),
+            kind=(FLAG, [stage.kind for stage in plan.stages]),
+            draw=(FLAG, [stage.draw for stage in plan.stages]),
+            shared=(FLAG, [stage.shared for stage in plan.stages]),
+        ),
+        hall=_hall(plan, workload, (served, free), servers, station),
+        air=make_air(plan),
+        cells=make_cells(np.full(devices, NOBODY) if plan.cell_of is None else plan.cell_of, size),
+        lora=_lora(plan, columns, size, station),
+        book=book,
+        horizon_s=plan.horizon_s,
+    )
+
+
+def _hall(
+    plan: Plan, workload: Workload, stations: tuple[list[int], list[int]], servers: list[str], number: dict[str, int]
+) -> Hall:
+    """Stations and servers without a request."""
+    served, free = stations
+    is_urgent = plan.order != "arrival"
+    rules = [plan.servers[name] for name in servers]
+    records = make_servers(rules, [number[name] for name in servers], is_urgent)
+    return Hall(
+        stations=table(
+            len(served),
+            head=(INT, NOBODY),
+            tail=(INT, NOBODY),
+            free=(INT, free),
+            stage=(INT, served),
+        ),
+        at=table(
+            workload.size,
+            joined_s=(REAL, 0.0),
+            follower=(INT, NOBODY),
+            leg=(INT, 0),
+            batch=(INT, NOBODY),
+            unfinished=(INT, 0),
+            what=(FLAG, 0),
+            is_taken=(FLAG, 0),
+            status=(FLAG, CENSORED),
+            reason=(FLAG, 0),
+        ),
+        servers=records,
+        batch_factor=np.concatenate([np.empty(0), *(rule.batch_factor for rule in rules)]),
+        urgency=plan.urgency(workload) if is_urgent else np.zeros(workload.size if _any_limit(records) else 0),
+        lines=make_lines(records, workload.size),
+    )
+
+
+def _any_limit(servers: Any) -> bool:
+    return bool(servers["is_limited"].any())
+
+
+def _lora(plan: Plan, columns: Columns, requests: int, station: dict[str, int]) -> Lora | tuple[()]:
+    """The LoRaWAN devices of a run; nothing where there are none."""
+    if plan.lora is None:
+        return ()
+    names = [stage.name for stage in plan.stages]
+    up, down = names.index("uplink"), names.index("downlink")
+    places = {
+        "station": station["uplink"],
+        "up_bits": columns.bits[up],
+        "down_bits": columns.bits[down],
+        "answer_start": columns.start[down],
+    }
+    return make_lora(plan.lora, requests, plan.propagation_s[plan.group_of], plan.horizon_s, places)
+
+
+def slot(stage: Any, device: int) -> int:
+    """Which of the stations, or wires, of a stage serves a device."""
+    return 0 if stage.shared else device
