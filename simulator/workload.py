@@ -81,8 +81,12 @@ class Workload:
 
     @property
     def factors(self) -> tuple[Floats, Floats, Floats]:
-        """Factors by their `draw`, see `simulator.plan.stages`; those of the edge stand in for a cloud that is not there."""
-        return self.device_factor, self.edge_factor, self.edge_factor if self.cloud_factor is None else self.cloud_factor
+        """Factors by their `draw` (`simulator.plan.stages`); those of the edge stand in where there is no cloud."""
+        return (
+            self.device_factor,
+            self.edge_factor,
+            self.edge_factor if self.cloud_factor is None else self.cloud_factor,
+        )
 
     @property
     def size(self) -> int:

@@ -31,7 +31,7 @@ class Outcome:
     group : array of int
         Group of each request.
     status : array of int
-        Code, see `simulator.engines.base`.
+        Code, see `simulator.engines.log`.
     arrival_s, finish_s, latency_s : array
     deadline_s : array
         Relative deadline.

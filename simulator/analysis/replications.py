@@ -154,7 +154,8 @@ class Replications(Generic[T]):
             + busy_s(log.start_s["fallback"], log.end_s["fallback"], run_end, since, until),
             busy_s(log.start_s["uplink"], log.end_s["uplink"], run_end, since, until),
             # a worker is busy once with a batch, however many requests it holds
-            busy_s(log.start_s["edge"], log.end_s["edge"], run_end, since, until) * (log.batch == np.arange(workload.size)),
+            busy_s(log.start_s["edge"], log.end_s["edge"], run_end, since, until)
+            * (log.batch == np.arange(workload.size)),
         )
         several = len(self._system.groups) > 1
         for g, member in enumerate(self._system.groups):

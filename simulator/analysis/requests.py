@@ -95,7 +95,9 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "exit": _named(log.row, list(plan.exit)),
         **_stages(plan, workload, log),
         "bytes_up": judged.bytes_up,
-        "bytes_down": np.where(answered, sent_or_planned(log.sent_bits["downlink"], plan.work("downlink")[log.row]) / 8, 0.0),
+        "bytes_down": np.where(
+            answered, sent_or_planned(log.sent_bits["downlink"], plan.work("downlink")[log.row]) / 8, 0.0
+        ),
     }
     if plan.links["uplink"].losses is not None or plan.links["downlink"].losses is not None or log.frames is not None:
         columns["bytes_up_lost"] = np.nan_to_num(log.lost_bits["uplink"]) / 8

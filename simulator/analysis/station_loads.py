@@ -117,7 +117,7 @@ class StationLoads:
 
     def _edge(self, policy: str) -> StationRun:
         """The server, which all groups share; full batches are what it can do."""
-        serving = self._plans[policy].serving
+        serving = self._plans[policy].servers["edge"]
         tallies = [self._tallies[policy, g, "edge server"] for g in range(len(self._system.groups))]
         visits = np.array([tally.visits for tally in tallies])
         counted = np.maximum(self._counted, 1)

@@ -43,6 +43,10 @@ _MODULES = (
     loop,
 )
 
+#: one function is made of all of them: they pass tuples of tables, which would be copied at each call. No memory is taken
+#: in compiled code, so that nothing is counted; counting references would take ten times as long as the run
+_OPTIONS = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 
 @cache
 def _simulate(has_lorawan: bool) -> Callable[..., Any]:
@@ -54,14 +58,15 @@ def _simulate(has_lorawan: bool) -> Callable[..., Any]:
     simulate = _compiled(loop.simulate, {"HAS_LORAWAN": has_lorawan}, {})
 
     # it closes over the fingerprint and the flag, which numba makes a part of the key of its cache
-    @numba.njit(cache=True)
+    @numba.njit(cache=True, _nrt=False)
     def run_events(state, agenda):  # type: ignore[no-untyped-def]
         return fingerprint > 0 and (has_lorawan or not has_lorawan) and simulate(state, agenda)
 
-    return run_events
+    compiled: Callable[..., Any] = run_events
+    return compiled
 
 
-def _compiled(function: FunctionType, flags: dict[str, bool], made: dict[FunctionType, Any]) -> Any:
+def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any]) -> Any:
     """A function for numba, and so all that it calls; ``made`` holds those that are there already.
 
     Each gets a name space of its own in which the functions that it calls are compiled ones and the flags are set.
@@ -77,7 +82,7 @@ def _compiled(function: FunctionType, flags: dict[str, bool], made: dict[Functio
             elif isinstance(value, FunctionType) and inspect.getmodule(value) in _MODULES:
                 space[name] = _compiled(value, flags, made)
         own = FunctionType(function.__code__, space, function.__name__)
-        made[function] = numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(own)
+        made[function] = numba.njit(**_OPTIONS)(own)
     return made[function]
 
 

@@ -91,7 +91,7 @@ class Columns(NamedTuple):
     finish: int
 
     @property
-    def count(self) -> int:
+    def width(self) -> int:
         """Number of columns."""
         return self.finish + 1
 
@@ -220,7 +220,7 @@ def empty_book(columns: Columns, requests: int) -> Book:
     # columns a few cache lines apart modulo the page: columns that all begin on a page border would fight for the same
     # lines of the cache, and a run would take half as long again
     stride = requests + (_STAGGER - requests) % _PAGE
-    return Book(np.full((columns.count, stride), np.nan), columns.finish, columns.left)
+    return Book(np.full((columns.width, stride), np.nan), columns.finish, columns.left)
 
 
 def closed_log(plan: Plan, columns: Columns, book: Book, rows: NDArray[np.int32], ends: Sequence[Any]) -> RequestLog:

@@ -29,7 +29,7 @@ from simulator.plan.stages import LINK, PROCESSOR, SERVER
 Ints = NDArray[Any]
 Floats = NDArray[np.float64]
 
-#: entries of `Agenda.count`: events that come, stations that are due, requests that have arrived
+#: entries of `Agenda.counts`: events that come, stations that are due, requests that have arrived
 COMING, DUE, ARRIVED = range(3)
 
 
@@ -43,7 +43,7 @@ class Agenda(NamedTuple):
     is_due : array of int, shape (stations + servers,)
     keys, due : array
         Heap of the stations that are due; all keys are 0.
-    count : array of int, shape (3,)
+    counts : array of int, shape (3,)
     now_s : array of float, shape (1,)
     """
 
@@ -52,7 +52,7 @@ class Agenda(NamedTuple):
     is_due: Ints
     keys: Floats
     due: Ints
-    count: Ints
+    counts: Ints
     now_s: Floats
 
 
@@ -70,14 +70,14 @@ def make_agenda(w: World) -> Agenda:
         is_due=np.zeros(stations, dtype=np.int8),
         keys=np.zeros(stations + 2),
         due=np.empty(stations + 2, dtype=np.int64),
-        count=np.zeros(3, dtype=np.int64),
+        counts=np.zeros(3, dtype=np.int64),
         now_s=np.zeros(1),
     )
 
 
 def simulate(w: Any, agenda: Any) -> bool:
     """Run until nothing is left to happen, or the horizon; False if the log of frames needs room before it can go on."""
-    arrival_s, count, size = w.traffic.arrival_s, agenda.count, w.traffic.size
+    arrival_s, count, size = w.traffic.arrival_s, agenda.counts, w.traffic.size
     now = agenda.now_s[0]
     while True:
         if HAS_LORAWAN:
@@ -114,8 +114,8 @@ def simulate(w: Any, agenda: Any) -> bool:
 
 def schedule(agenda: Any, when: float, owner: int) -> None:
     """Something comes."""
-    push(agenda.times, agenda.owners, agenda.count[COMING], when, owner)
-    agenda.count[COMING] += 1
+    push(agenda.times, agenda.owners, agenda.counts[COMING], when, owner)
+    agenda.counts[COMING] += 1
 
 
 def expect(w: Any, agenda: Any, request: int, what: int, when: float) -> None:
@@ -128,8 +128,8 @@ def make_due(agenda: Any, station: int) -> None:
     """A station can start once nothing else is left at this instant."""
     if not agenda.is_due[station]:
         agenda.is_due[station] = 1
-        push(agenda.keys, agenda.due, agenda.count[DUE], 0.0, station)
-        agenda.count[DUE] += 1
+        push(agenda.keys, agenda.due, agenda.counts[DUE], 0.0, station)
+        agenda.counts[DUE] += 1
 
 
 def consider(w: Any, agenda: Any, station: int) -> None:
@@ -173,8 +173,8 @@ def await_batch(w: Any, agenda: Any, k: int, now: float) -> None:
 def start_first(w: Any, agenda: Any, now: float) -> None:
     """The first station that is due starts something."""
     number = agenda.due[0]
-    drop_first(agenda.keys, agenda.due, agenda.count[DUE])
-    agenda.count[DUE] -= 1
+    drop_first(agenda.keys, agenda.due, agenda.counts[DUE])
+    agenda.counts[DUE] -= 1
     agenda.is_due[number] = 0
     if number >= len(w.hall.stations):
         turn_away(w, agenda, number - len(w.hall.stations), now)

@@ -69,6 +69,7 @@ def queue_up(station: Any, at: Any, request: int, now: float) -> None:
     """
     at[request].joined_s = now
     at[request].follower = NOBODY
+    station.waiting += 1
     last = station.tail
     if last == NOBODY:
         station.head = request
@@ -92,6 +93,7 @@ def queue_up(station: Any, at: Any, request: int, now: float) -> None:
 def leave_queue(station: Any, at: Any) -> int:
     """Take the first request out of a first-come queue."""
     request = station.head
+    station.waiting -= 1
     station.head = at[request].follower
     if station.head == NOBODY:
         station.tail = NOBODY

@@ -34,7 +34,8 @@ class Hall(NamedTuple):
     Attributes
     ----------
     stations : records, shape (stations,)
-        ``head``, ``tail``: ends of the queue. ``free``: servers that are idle. ``stage``: the first that it serves.
+        ``head``, ``tail``: ends of the queue. ``waiting``: how many
+        stand there. ``free``: servers that are idle. ``stage``: the first that it serves.
     at : records, shape (requests,)
         ``joined_s``: when a request joined the queue that it stands in; ``follower``: who is next there. ``leg``: of its
         route; ``what``: its next event. ``batch``: first of its batch; ``unfinished``: of that batch; ``is_taken``:

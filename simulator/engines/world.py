@@ -11,7 +11,7 @@ from simulator.engines.log import CENSORED, Book, Columns
 from simulator.engines.media.cells import Cells, make_cells
 from simulator.engines.media.lorawan import Lora, make_lora
 from simulator.engines.media.own_channel import Air, make_air
-from simulator.engines.records import FLAG, INT, REAL, table
+from simulator.engines.records import FLAG, INT, REAL, as_objects, table
 from simulator.engines.serving import Hall, make_lines, make_servers
 from simulator.engines.steps import NOBODY
 from simulator.plan.plan import Plan
@@ -68,7 +68,7 @@ class World(NamedTuple):
     hall: Hall
     air: Air
     cells: Cells
-    lora: Lora | tuple[()]
+    lora: Any
     book: Book
     horizon_s: float
 
@@ -78,8 +78,10 @@ def make_world(plan: Plan, workload: Workload, rows: NDArray[np.int32], columns:
     devices, size = plan.group_of.size, workload.size
     station: dict[str, int] = {}
     place: dict[str, int] = {}
-    servers, links = [], 0
-    served, free = [], []
+    links = 0
+    servers: list[str] = []
+    served: list[int] = []
+    free: list[int] = []
     for k, stage in enumerate(plan.stages):
         if stage.station in station:
             continue
@@ -132,6 +134,7 @@ def _hall(
             len(served),
             head=(INT, NOBODY),
             tail=(INT, NOBODY),
+            waiting=(INT, 0),
             free=(INT, free),
             stage=(INT, served),
         ),
@@ -176,3 +179,29 @@ def _lora(plan: Plan, columns: Columns, requests: int, station: dict[str, int]) 
 def slot(stage: Any, device: int) -> int:
     """Which of the stations, or wires, of a stage serves a device."""
     return 0 if stage.shared else device
+
+
+def in_objects(w: World) -> World:
+    """The same with objects for records, and lists for what plain Python looks up one by one."""
+
+    def convert(part: Any, *names: str) -> Any:
+        return part._replace(**{name: as_objects(getattr(part, name)) for name in names})
+
+    traffic = w.traffic._replace(
+        arrival_s=w.traffic.arrival_s.tolist(),
+        device=w.traffic.device.tolist(),
+        factors=tuple(factor.tolist() for factor in w.traffic.factors),
+    )
+    hall = convert(w.hall, "stations", "at", "servers")
+    hall = hall._replace(
+        batch_factor=hall.batch_factor.tolist(), urgency=hall.urgency.tolist(), lines=hall.lines.tolist()
+    )
+    made: World = convert(w, "legs", "stages")._replace(
+        traffic=traffic,
+        first=w.first.tolist(),
+        hall=hall,
+        air=convert(w.air, "wires", "radios"),
+        cells=convert(w.cells, "cells"),
+        lora=convert(w.lora, "devices", "groups", "rates", "bands", "silences", "asks") if w.lora else (),
+    )
+    return made

@@ -66,7 +66,7 @@ class LinkPlan:
 
     def channel(self, device: int) -> Channel:
         """The channel of a device."""
-        return self.channels[self.channel_of[device]]
+        return self.channels[int(self.channel_of[device])]
 
 
 def cells_of(system: System) -> NDArray[np.int32] | None:

@@ -73,7 +73,7 @@ class Routes(NamedTuple):
         row = np.repeat(np.arange(self.rows), np.diff(self.first))
         here = self.legs["stage"] == stage
         visits = np.bincount(row[here], minlength=self.rows) > 0
-        return visits, np.bincount(row[here], self.legs["work"][here], self.rows)
+        return visits, np.bincount(row[here], self.legs["work"][here], self.rows).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
