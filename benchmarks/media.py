@@ -13,12 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulator.analysis.replications import sources
-from simulator.analysis.requests import table
-from simulator.analysis.run import prepare, run_scenario
+from simulator.accounts.requests import table
 from simulator.engines import fast, reference
 from simulator.plan.channels import with_drawn_channels
+from simulator.plan.prepare import prepare
+from simulator.plan.sources import sources
 from simulator.scenario.load import load_scenario
+from simulator.studies.run import run_scenario
 from simulator.workload import draw
 
 ROUNDS = 3

@@ -20,7 +20,7 @@ import minimal_numba
 import textbook_simpy
 from system import document, prepared
 
-from simulator.analysis.requests import table
+from simulator.accounts.requests import table
 from simulator.engines import fast, reference
 
 ROUNDS = 5
@@ -32,7 +32,7 @@ FLEET = textbook_simpy.Setting(devices=10_000, requests=1_000, workers=4_000)
 CHILD = """
 import json, sys, time
 from pathlib import Path
-from simulator.analysis.run import run_scenario
+from simulator.studies.run import run_scenario
 from simulator.scenario.load import load_scenario
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()

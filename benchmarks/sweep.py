@@ -13,13 +13,13 @@ from pathlib import Path
 import textbook_simpy
 from system import document
 
-from simulator.analysis.metrics import summarise
-from simulator.analysis.outcome import columns_of, outcome
-from simulator.analysis.replications import Replications
-from simulator.analysis.run import prepare
-from simulator.analysis.sweep import Options, Sweep
-from simulator.analysis.sweep_run import run_sweep
+from simulator.accounts.outcome import columns_of, outcome
+from simulator.inference.metrics import summarise
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import LoadedScenario, load_scenario
+from simulator.studies.replications import Replications
+from simulator.studies.sweeps.run import run_sweep
+from simulator.studies.sweeps.sweep import Options, Sweep
 
 ROUNDS = 3
 AXES = ("link.uplink.rate=1:8 Mbit/s:40:log", "workload.rate=1:4 /s:50")

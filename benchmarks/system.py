@@ -11,9 +11,9 @@ import textbook_simpy
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from worlds import card, chain, scenario
 
-from simulator.analysis.replications import sources
-from simulator.analysis.run import prepare
 from simulator.plan.plan import Plan
+from simulator.plan.prepare import prepare
+from simulator.plan.sources import sources
 from simulator.plan.system import System
 from simulator.scenario.load import load_scenario
 from simulator.workload import Workload, draw

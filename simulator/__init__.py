@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.analysis.result import Result
-    from simulator.analysis.sweep import Sweep
-    from simulator.analysis.sweep_data import SweepData
     from simulator.devices.card import Card, ComputeModel
     from simulator.devices.measured import MeasuredCompute
     from simulator.devices.roofline import RooflineCompute
@@ -34,6 +31,9 @@ if TYPE_CHECKING:
     from simulator.policies.online import Observation, OnlinePolicy
     from simulator.policies.split import SplitPolicy
     from simulator.profiling.model import ModelProfile
+    from simulator.studies.result import Result
+    from simulator.studies.sweeps.data import SweepData
+    from simulator.studies.sweeps.sweep import Sweep
 
 #: classes for those who write a kind of their own, or a scenario in Python, and where each of them is
 _CLASSES = {
@@ -142,11 +142,13 @@ def run(
     >>> float(result.summary["latency_mean_s"].min()) > 0
     True
     """
-    from simulator.analysis.run import run_scenario
+    from simulator.figures.runs import RUN_FIGURES
     from simulator.scenario.load import load_scenario
+    from simulator.studies.run import run_scenario
 
     loaded = load_scenario(_plain(scenario), overrides, seed)
-    return run_scenario(loaded, engine, None if output_dir is None else Path(output_dir), replace=replace)
+    folder = None if output_dir is None else Path(output_dir)
+    return run_scenario(loaded, engine, folder, replace=replace, drawing=RUN_FIGURES)
 
 
 def sweep(
@@ -201,7 +203,7 @@ def sweep(
     """
     from tempfile import TemporaryDirectory
 
-    from simulator.analysis.sweep_run import require_all, run_sweep
+    from simulator.studies.sweeps.run import require_all, run_sweep
 
     options = {"workers": workers, "cluster": cluster, "engine": engine}
     prepared = _prepared(scenario, overrides, seed, over, (), replications, precision, options)
@@ -259,24 +261,25 @@ def optimise(
     """
     from tempfile import TemporaryDirectory
 
-    from simulator.analysis.optimise import optimise as find
-    from simulator.analysis.pareto import read_objectives
-    from simulator.analysis.sweep_run import require_all
+    from simulator.figures.fronts import FRONT_FIGURES
+    from simulator.inference.pareto import read_objectives
+    from simulator.studies.optimise import optimise as find
+    from simulator.studies.sweeps.run import require_all
 
     wanted = read_objectives(",".join(objectives))
     options = {"workers": workers, "engine": engine}
     prepared = _prepared(scenario, overrides, seed, over, environments, replications, precision, options)
     with TemporaryDirectory() as temporary:
-        found = find(prepared, wanted, Path(output_dir or temporary), budget)
+        found = find(prepared, wanted, Path(output_dir or temporary), budget, FRONT_FIGURES)
         require_all(found.sweep)
         return found.frame
 
 
 def check(scenario: str | Path | Mapping[str, Any]) -> list[Problem]:
     """List every problem of a scenario; empty when it can run."""
-    from simulator.analysis.check import check as check_loaded
     from simulator.errors import ScenarioError
     from simulator.scenario.load import load_scenario
+    from simulator.studies.check import check as check_loaded
 
     try:
         return check_loaded(load_scenario(_plain(scenario)))[0]
@@ -293,16 +296,18 @@ def load_profile(name: str | Path) -> ModelProfile:
 
 def load_result(directory: str | Path) -> Result:
     """Read back the folder of a finished run."""
-    from simulator.analysis.result import load_result as load
+    from simulator.figures.runs import RUN_FIGURES
+    from simulator.studies.loading import load_result as load
 
-    return load(directory)
+    return load(directory, RUN_FIGURES)
 
 
 def load_sweep(directory: str | Path) -> SweepData:
     """Read the folder of a sweep, as far as it has come: ``.frame``, ``.axes`` and ``.plot.<name>()``."""
-    from simulator.analysis.sweep_data import load_sweep as load
+    from simulator.figures.sweeps import SWEEP_FIGURES
+    from simulator.studies.sweeps.data import load_sweep as load
 
-    return load(directory)
+    return load(directory, SWEEP_FIGURES)
 
 
 def _prepared(
@@ -316,8 +321,8 @@ def _prepared(
     options: Mapping[str, Any],
 ) -> Sweep:
     """The points of a sweep or of an optimisation, each of them checked."""
-    from simulator.analysis.sweep import Options, Sweep, parse_precision
     from simulator.scenario.load import load_scenario
+    from simulator.studies.sweeps.sweep import Options, Sweep, parse_precision
 
     half_width = None if precision is None else parse_precision(precision)
     loaded = load_scenario(_plain(scenario), overrides, seed)

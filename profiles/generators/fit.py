@@ -13,11 +13,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.analysis.trace_files import generator_yaml
 from simulator.links.fit import Origin, fit_markov
 from simulator.links.importers import import_trace
 from simulator.links.importers.model import RateSeries
 from simulator.links.importers.rows import laid_end_to_end
+from simulator.studies.measurements import generator_yaml
 
 NONE_STATED = "none stated by the source; only fitted numbers are kept here"
 MAHIMAHI = (

@@ -18,12 +18,12 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simulator.analysis.optimise import Front, optimise
-from simulator.analysis.run import run_scenario
-from simulator.analysis.staging import write_file
-from simulator.analysis.sweep import Options, Sweep
-from simulator.analysis.sweep_run import run_sweep
 from simulator.scenario.load import load_scenario
+from simulator.staging import write_file
+from simulator.studies.optimise import Front, optimise
+from simulator.studies.run import run_scenario
+from simulator.studies.sweeps.run import run_sweep
+from simulator.studies.sweeps.sweep import Options, Sweep
 
 STEPS = ("replace", "unlink", "mkdir", "rmdir", "fsync")
 KILLED, FAILED = 9, 1

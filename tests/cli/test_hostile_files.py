@@ -21,8 +21,8 @@ from mutations import csv_with_hostile_cell, json_with_hostile_value, mutated
 from worlds import card, chain, scenario
 
 from simulator import paths
-from simulator.analysis.result import load_result
 from simulator.cli import cli
+from simulator.studies.loading import load_result
 
 pytestmark = pytest.mark.engine_free
 

@@ -19,11 +19,11 @@ import pytest
 from click.testing import CliRunner
 
 from simulator import paths
-from simulator.analysis.check import check
 from simulator.cli import cli
 from simulator.profiling.model import load_profile
 from simulator.scenario.load import load_scenario
 from simulator.scenario.locate import read
+from simulator.studies.check import check
 
 pytestmark = pytest.mark.engine_free
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from simulator.cli.verbs import WRONG
 
 import simulator
-from simulator.analysis.result_folder import default_folder
-from simulator.cli import WRONG, cli
+from simulator.cli import cli
 from simulator.errors import ResultError
+from simulator.studies.destination import default_folder
 
 SHORT = ("--no-plots", "--set", "workload.requests=5")
 

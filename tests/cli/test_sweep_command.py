@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 from worlds import card, chain, scenario
 
-from simulator.analysis.sweep import Options, Sweep
-from simulator.analysis.sweep_run import run_sweep
 from simulator.scenario.load import load_scenario
+from simulator.studies.sweeps.run import run_sweep
+from simulator.studies.sweeps.sweep import Options, Sweep
 
 #: 60 points, long enough to be interrupted
 OVER = ["link.uplink.rate=1:8 Mbit/s:20:log", "workload.rate=1 /s,2 /s,4 /s"]

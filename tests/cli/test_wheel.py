@@ -13,7 +13,7 @@ import pytest
 
 import simulator
 from simulator import paths
-from simulator.analysis.plots import NAMES
+from simulator.figures.runs import NAMES
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from simulator import paths
-from simulator.analysis.run import run_scenario
 from simulator.scenario.load import load_scenario
+from simulator.studies.run import run_scenario
 
 
 def digest(name: str, engine: str, folder: Path) -> str:

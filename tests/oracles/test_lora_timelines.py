@@ -16,13 +16,13 @@ import pytest
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.replications import sources
-from simulator.analysis.run import prepare
 from simulator.engines import reference
 from simulator.engines.log import RequestLog
 from simulator.links.lora import LoraLink
 from simulator.links.lora_times import predicted_uplink_s
 from simulator.plan.channels import with_drawn_channels
+from simulator.plan.prepare import prepare
+from simulator.plan.sources import sources
 from simulator.scenario.load import load_scenario
 from simulator.workload import draw
 

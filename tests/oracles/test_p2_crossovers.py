@@ -11,10 +11,10 @@ import pytest
 from worlds import card
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.devices.card import load_card
 from simulator.plan.choice import Choice
 from simulator.plan.prediction import predict
+from simulator.plan.prepare import prepare
 from simulator.profiling.model import load_profile
 from simulator.scenario.load import load_scenario
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from worlds import card, chain, radio, scenario
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.cli import cli
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
 GAP_S, REQUESTS = 10.0, 4000

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from worlds import card, chain, radio, scenario
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.plan.prediction import predict
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
 STATES = {"promotion": ("300 ms", "1.5 W"), "tail": [("2 s", "1.1 W"), ("4 s", "0.7 W", "50 ms", "0.9 W")]}

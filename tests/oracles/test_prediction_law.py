@@ -16,7 +16,7 @@ import pytest
 from worlds import card, chain, radio, scenario, trace
 
 import simulator
-from simulator.analysis.run import prepare
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
 pytestmark = pytest.mark.engine_free

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.analysis.trace_files import write_trace
 from simulator.errors import TraceError
 from simulator.links.importers import import_trace
 from simulator.links.importers.model import Frames, ImportedTrace, RateSeries
 from simulator.links.trace import read_trace
+from simulator.studies.measurements import write_trace
 
 pytestmark = pytest.mark.engine_free
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from worlds import card, chain, radio, scenario, trace
 
 import simulator
-from simulator.analysis.energy import attribute, end_of_run_s
-from simulator.analysis.replications import sources
-from simulator.analysis.run import prepare
+from simulator.accounts.energy import attribute, end_of_run_s
 from simulator.engines import reference
 from simulator.physics.link import bits_sent
 from simulator.plan.channels import with_drawn_channels
+from simulator.plan.prepare import prepare
+from simulator.plan.sources import sources
 from simulator.scenario.load import load_scenario
 from simulator.workload import draw
 

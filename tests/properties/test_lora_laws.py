@@ -19,10 +19,8 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
-from simulator.analysis.energy import attribute, end_of_run_s
-from simulator.analysis.frame_times import downlink_service_s, uplink_service_s
-from simulator.analysis.replications import sources
-from simulator.analysis.run import prepare
+from simulator.accounts.energy import attribute, end_of_run_s
+from simulator.accounts.frame_times import downlink_service_s, uplink_service_s
 from simulator.engines import fast, lora_network, lorawan, reference
 from simulator.engines.log import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, RequestLog
 from simulator.engines.media.frames import BYTES, REQUEST
@@ -30,6 +28,8 @@ from simulator.physics.lora import downlink_airtime_s, uplink_airtime_s
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.lora import LoraPlan
 from simulator.plan.plan import Plan
+from simulator.plan.prepare import prepare
+from simulator.plan.sources import sources
 from simulator.scenario.load import load_scenario
 from simulator.workload import Workload, draw
 

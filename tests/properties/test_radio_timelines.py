@@ -12,15 +12,15 @@ from generated import cases
 from hypothesis import given
 
 from simulator import paths
-from simulator.analysis.energy import end_of_run_s
-from simulator.analysis.radio_energy import charge
-from simulator.analysis.replications import sources
-from simulator.analysis.run import prepare
-from simulator.analysis.timeline import Segments, radio_segments
+from simulator.accounts.energy import end_of_run_s
+from simulator.accounts.radio_energy import charge
+from simulator.accounts.timeline import Segments, radio_segments
 from simulator.engines import reference
 from simulator.links.radio import Radio
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.plan import Plan
+from simulator.plan.prepare import prepare
+from simulator.plan.sources import sources
 from simulator.scenario.load import load_scenario
 from simulator.workload import Workload, draw
 

@@ -9,8 +9,8 @@ import pytest
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.airtime import cell_sentences, frame_sentences
-from simulator.analysis.report import sentences
+from simulator.reports.airtime import cell_sentences, frame_sentences
+from simulator.reports.run import sentences
 
 
 def world(folder: Path, input_bytes: int, **changes: Any) -> dict[str, Any]:

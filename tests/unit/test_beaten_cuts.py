@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.analysis.explain import _beaten
+from simulator.reports.explain import _beaten
 
 pytestmark = pytest.mark.engine_free
 

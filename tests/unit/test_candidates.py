@@ -10,9 +10,9 @@ import pytest
 from worlds import card, chain, radio, scenario
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.plan.choice import Choice
 from simulator.plan.library import Memory
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
 

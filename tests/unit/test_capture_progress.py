@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
-from simulator.cli_output import to_stderr
+from simulator.cli.output import to_stderr
 from simulator.profiling.extract import progress
 from simulator.profiling.extract.assemble import assemble
 from simulator.profiling.extract.sources import Blueprint

@@ -13,10 +13,10 @@ from profiles_by_hand import layer, profile
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.cli import cli
 from simulator.errors import ExtractionError, ProfileError
 from simulator.plan.choice import Choice
+from simulator.plan.prepare import prepare
 from simulator.profiling.graph import INPUT, Exit
 from simulator.profiling.liveness import MemoryNeeds
 from simulator.profiling.model import ModelProfile, load_profile

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis import replications
-from simulator.analysis.run import prepare
 from simulator.errors import ScenarioError
 from simulator.links.base import LinkKind
 from simulator.links.blockage import BlockageLink
 from simulator.links.lora import LoraLink
 from simulator.links.markov import MarkovLink
 from simulator.plan.channels import with_drawn_channels
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
+from simulator.studies import replications
 
 RANDOM = {"generator": "lte-uplink-driving-2022", "length": "60 s"}
 FIXED = {"rate": "5 Mbit/s"}

@@ -9,8 +9,8 @@ import pytest
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.errors import ScenarioError
+from simulator.plan.prepare import prepare
 from simulator.profiling import partition
 from simulator.profiling.graph import INPUT, Encoding, Layer
 from simulator.profiling.model import ModelProfile

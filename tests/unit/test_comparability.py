@@ -9,10 +9,10 @@ import pytest
 from worlds import card, chain, radio, scenario
 
 import simulator
-from simulator.analysis.check import check
-from simulator.analysis.comparability import conditions, reasons_by_metric
-from simulator.analysis.report import sentences
+from simulator.inference.comparability import conditions, reasons_by_metric
+from simulator.reports.run import sentences
 from simulator.scenario.load import load_scenario
+from simulator.studies.check import check
 
 
 def row(policy: str, completed: int, requests: int = 1000, group: str = "", **others: Any) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from scipy.stats import binom
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.run_length import StationRun, memory_requests, shortness
-from simulator.analysis.statistics import (
+from simulator.inference.run_length import StationRun, memory_requests, shortness
+from simulator.inference.statistics import (
     SHORT_FACTOR,
     Estimate,
     estimate_difference,

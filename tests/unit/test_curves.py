@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from worlds import card, chain, scenario
 
-from simulator.analysis.curves import rate_sweep
-from simulator.analysis.run import prepare
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
+from simulator.studies.curves import rate_sweep
 
 
 @pytest.mark.parametrize(("objective", "column"), [("latency", "latency_s"), ("energy", "energy_j")])

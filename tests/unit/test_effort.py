@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from worlds import card, chain, scenario
 
-from simulator.analysis.run import prepare
 from simulator.engines.choose import effort
 from simulator.plan.channels import with_drawn_channels
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
 

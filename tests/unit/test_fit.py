@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import paths
-from simulator.analysis.trace_files import generator_yaml
 from simulator.devices.sourced import document_at
 from simulator.errors import CardError, TraceError
 from simulator.links import fit, fit_losses, generator
@@ -20,6 +19,7 @@ from simulator.links.gilbert_elliott import draw_losses
 from simulator.links.importers.model import RateSeries
 from simulator.links.importers.rows import laid_end_to_end, regular
 from simulator.links.markov import MarkovLink, generate
+from simulator.studies.measurements import generator_yaml
 
 pytestmark = pytest.mark.engine_free
 

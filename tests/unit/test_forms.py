@@ -14,13 +14,13 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
-from simulator.analysis.check import check
 from simulator.errors import ExtractionError
 from simulator.profiling.extract import extract
 from simulator.profiling.extract.assemble import assemble
 from simulator.profiling.extract.sources import Blueprint
 from simulator.profiling.model import load_profile
 from simulator.scenario.load import load_scenario
+from simulator.studies.check import check
 
 pytestmark = pytest.mark.torch
 

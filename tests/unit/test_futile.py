@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from worlds import card, chain, scenario
 
-from simulator.analysis.check import check
-from simulator.analysis.run import prepare
 from simulator.devices.card import load_card
 from simulator.errors import CardError, NotFoundError, ScenarioError, TraceError
 from simulator.paths import LARGEST
 from simulator.plan.memory import FRAME_BYTES, ROW_BYTES, needed_bytes
+from simulator.plan.prepare import prepare
 from simulator.profiling.samples import load_samples
 from simulator.scenario.load import load_scenario
+from simulator.studies.check import check
 
 
 def world(folder: Path, **changes: Any) -> dict[str, Any]:

@@ -12,17 +12,17 @@ from rich.console import Console
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.catalogue import model_view
-from simulator.analysis.check import check
-from simulator.analysis.explain import explain
-from simulator.analysis.front_report import render as render_front
-from simulator.analysis.optimise import optimise
-from simulator.analysis.redraw import sweep_report
-from simulator.analysis.report import render
-from simulator.analysis.sweep import Options, Sweep
-from simulator.analysis.sweep_run import run_sweep
 from simulator.profiling.model import load_profile
+from simulator.reports.catalogue import model_view
+from simulator.reports.explain import explain
+from simulator.reports.front import render as render_front
+from simulator.reports.run import render
+from simulator.reports.sweep import sweep_report
 from simulator.scenario.load import load_scenario
+from simulator.studies.check import check
+from simulator.studies.optimise import optimise
+from simulator.studies.sweeps.run import run_sweep
+from simulator.studies.sweeps.sweep import Options, Sweep
 
 
 def world(folder: Path, uncounted: list[str], missing_macs: int) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from rich.console import Console
 from worlds import card, chain, radio, scenario
 
 import simulator
-from simulator.analysis.report import render
-from simulator.analysis.result import Result
+from simulator.reports.run import render
+from simulator.studies.result import Result
 
 #: the scenario of the README, on one replication
 CAMERA: dict[str, Any] = {

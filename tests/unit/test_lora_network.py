@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from worlds import scenario
 
-from simulator.analysis.replications import sources
-from simulator.analysis.run import prepare
 from simulator.engines import fast
 from simulator.links.lora import LoraLink
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.lora import LoraPlan, lay_out
 from simulator.plan.plan import Plan
+from simulator.plan.prepare import prepare
+from simulator.plan.sources import sources
 from simulator.plan.system import System
 from simulator.scenario.load import load_scenario
 from simulator.workload import draw

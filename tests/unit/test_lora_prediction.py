@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.cli import cli
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
 EDGE = [{"kind": "edge", "encoding": "uint8"}]

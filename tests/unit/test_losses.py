@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from worlds import scenario
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.links.gilbert_elliott import LossChain, delivered_counts, draw_losses
 from simulator.physics.losses import attempts_until, delivered_among, send
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.medium import LossPlan
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
 #: what becomes of each transmission; at least one of them gets through

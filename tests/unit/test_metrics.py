@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from requests_by_hand import generated, request, table_of
 
-from simulator.analysis.comparison import ALL_GROUPS, difference_rows
-from simulator.analysis.metrics import SUMMARY_COLUMNS, RunFacts, summarise
-from simulator.analysis.statistics import CONSTANT, CORRELATED, SHARED_IDLE
+from simulator.inference.comparison import ALL_GROUPS, difference_rows
+from simulator.inference.metrics import SUMMARY_COLUMNS, RunFacts, summarise
+from simulator.inference.statistics import CONSTANT, CORRELATED, SHARED_IDLE
 
 
 def test_columns_are_those_of_summary_csv() -> None:

@@ -15,15 +15,16 @@ from click.testing import CliRunner
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.optimise import by_environment, optimise
-from simulator.analysis.pareto import costs, front, merge_groups, read_objectives
-from simulator.analysis.plots_canvas import Canvas, Look
-from simulator.analysis.plots_front import draw
-from simulator.analysis.search import Place, search
-from simulator.analysis.sweep import Options, Sweep
 from simulator.cli import cli
 from simulator.errors import ResultError, ScenarioError, SweepError
+from simulator.figures.canvas import Canvas, Look
+from simulator.figures.front import draw
+from simulator.figures.fronts import FRONT_FIGURES, figure
+from simulator.inference.pareto import costs, front, merge_groups, read_objectives
 from simulator.scenario.load import load_scenario
+from simulator.studies.optimise import by_environment, optimise
+from simulator.studies.search import Place, search
+from simulator.studies.sweeps.sweep import Options, Sweep
 
 ALL = ("latency", "energy", "accuracy")
 
@@ -114,7 +115,7 @@ def test_each_environment_has_the_front_that_it_has_alone(world: dict[str, Any],
         alone = optimise(grid(fixed, over), ALL, tmp_path / f"alone{number}")
         names = ["policy", "workload.rate", "latency_mean_s", "energy_mean_j", "accuracy"]
         assert [[row[name] for name in names] for row in rows] == [[row[name] for name in names] for row in alone.rows]
-    drawn = found.figure()
+    drawn = figure(found)
     assert len(drawn.axes) == 3 * len(rates)
     assert [axes.get_title(loc="left") for axes in drawn.axes[::3]] == [words for words, _ in fronts]
 
@@ -160,7 +161,7 @@ def test_the_bars_of_the_figure_are_the_intervals(world: dict[str, Any], tmp_pat
     """Of the alternatives on the front, in both directions."""
     repeated = {**world, "statistics": {"replications": 3}}
     found = optimise(grid(repeated, "workload.rate=0.5 /s,4 /s"), ("latency", "energy"), tmp_path / "out")
-    (axes,) = found.figure().axes
+    (axes,) = figure(found).axes
     widths: list[float] = []
     for container in axes.containers:
         horizontal, _ = container.lines[2]
@@ -173,7 +174,9 @@ def test_the_bars_of_the_figure_are_the_intervals(world: dict[str, Any], tmp_pat
 def test_what_is_written(world: dict[str, Any], tmp_path: Path) -> None:
     """The front as CSV and Parquet, a figure with axis labels and units, and the alternatives that it shows."""
     out = tmp_path / "out"
-    found = optimise(grid(world, "link.uplink.rate=1:8 Mbit/s:4:log"), ("latency", "energy"), out)
+    found = optimise(
+        grid(world, "link.uplink.rate=1:8 Mbit/s:4:log"), ("latency", "energy"), out, drawing=FRONT_FIGURES
+    )
     table = pd.read_csv(out / "front.csv")
     pd.testing.assert_frame_equal(table, pd.read_parquet(out / "front.parquet"))
     assert table["latency_mean_s"].is_monotonic_increasing
@@ -182,7 +185,7 @@ def test_what_is_written(world: dict[str, Any], tmp_path: Path) -> None:
     drawing = (out / "figures" / "front.svg").read_text()
     assert "Mean latency (ms)" in drawing
     assert "Device energy per request (" in drawing
-    assert found.figure().axes[0].get_xlabel() == "Mean latency (ms)"
+    assert figure(found).axes[0].get_xlabel() == "Mean latency (ms)"
 
 
 def test_a_search_goes_on_where_it_was(world: dict[str, Any], tmp_path: Path) -> None:

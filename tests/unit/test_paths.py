@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import paths
-from simulator.analysis.catalogue import LISTS
 from simulator.errors import NotFoundError
+from simulator.reports.catalogue import LISTS
 
 
 @given(

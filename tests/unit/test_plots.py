@@ -19,13 +19,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from requests_by_hand import generated, radio_timeline, rate_curves, request, table_of
 
-from simulator.analysis import plots_style as style
-from simulator.analysis.csvtext import from_csv
-from simulator.analysis.metrics import RunFacts
-from simulator.analysis.plots import NAMES, available, draw_all, figure, figure_data, figure_files
-from simulator.analysis.plots_canvas import Look
-from simulator.analysis.result import Result, build_result
 from simulator.errors import ResultError
+from simulator.figures import style
+from simulator.figures.canvas import Look
+from simulator.figures.runs import NAMES, RUN_FIGURES, available, draw_all, figure, figure_data, figure_files
+from simulator.inference.metrics import RunFacts
+from simulator.studies.csvtext import from_csv
+from simulator.studies.result import Result, build_result
 
 pytestmark = pytest.mark.engine_free
 
@@ -40,7 +40,9 @@ def result_of(
     """A result with or without curves and radio timelines."""
     policies = table.column("policy").unique().to_pylist()
     curve_tables = rate_curves(groups) | radio_timeline(policies, groups) if curves else {}
-    return build_result("hand-made", {}, table, {}, manifest={}, curves=curve_tables, warmup_s=warmup_s, batches=20)
+    return build_result(
+        "hand-made", {}, table, {}, manifest={}, curves=curve_tables, warmup_s=warmup_s, batches=20, drawing=RUN_FIGURES
+    )
 
 
 @pytest.fixture(scope="module")
@@ -448,7 +450,9 @@ def test_policies_under_which_the_radio_does_the_same_share_a_panel() -> None:
     segments = radio_timeline(["local", "edge"])["radio_timeline"].to_pylist()
     segments += [{**row, "policy": "split"} for row in segments if row["policy"] == "edge"]
     curves = {"radio_timeline": pa.Table.from_pylist(segments)}
-    same = build_result("hand-made", {}, table, {}, manifest={}, curves=curves, warmup_s=0.0, batches=20)
+    same = build_result(
+        "hand-made", {}, table, {}, manifest={}, curves=curves, warmup_s=0.0, batches=20, drawing=RUN_FIGURES
+    )
     assert [axes.get_title(loc="left") for axes in figure(same, "radio_timeline").axes] == ["edge and split"]
     assert available(same) == ["latency_cdf", "latency_parts", "energy_parts", "radio_timeline"]
 
@@ -467,7 +471,7 @@ def test_every_group_of_a_fleet_has_its_own_radio_timeline() -> None:
 
 def test_states_of_a_radio_are_told_apart_without_colour() -> None:
     """Hatches differ, and the lightness L* of what is not hatched differs by 8 or more, where 1 is just noticeable."""
-    from simulator.analysis.plots_radio import LOOKS
+    from simulator.figures.radio_timeline import LOOKS
 
     hatches = [hatch for _, hatch in LOOKS.values() if hatch]
     assert len(set(hatches)) == len(hatches)
@@ -523,7 +527,7 @@ def test_drawing_leaves_the_settings_of_the_user_alone(result: Result) -> None:
         "before = settings()\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from test_plots import FOUR, NAMES, generated, result_of\n"
-        "from simulator.analysis.plots import figure_files\n"
+        "from simulator.figures.runs import figure_files\n"
         "assert list(figure_files(result_of(generated(FOUR, 30)), 'png'))\n"
         "assert settings() == before\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
@@ -535,8 +539,8 @@ def test_heavy_libraries_are_loaded_when_a_figure_is_asked_for() -> None:
     """Reading and summarising results needs neither matplotlib nor pandas nor scipy."""
     code = (
         "import sys\n"
-        "import simulator.analysis.plots, simulator.analysis.store\n"
-        "import simulator.analysis.report, simulator.analysis.result\n"
+        "import simulator.figures.runs, simulator.studies.store\n"
+        "import simulator.reports.run, simulator.studies.result\n"
         "heavy = {'matplotlib', 'pandas', 'scipy', 'torch'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -559,7 +563,7 @@ def test_a_lower_bound_and_an_overload_show_on_the_bar() -> None:
         ("local", ""): RunFacts(short="too short"),
         ("split", ""): RunFacts(overload="no steady state: its device"),
     }
-    half = build_result("x", {}, table, facts, manifest={}, curves={}, warmup_s=0.0, batches=20)
+    half = build_result("x", {}, table, facts, manifest={}, curves={}, warmup_s=0.0, batches=20, drawing=RUN_FIGURES)
     drawn = figure(half, "latency_parts")
     (axes,) = drawn.axes
     patterns = [lines.get_linestyle()[0][1] for lines in axes.collections]

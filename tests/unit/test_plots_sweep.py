@@ -18,11 +18,13 @@ from test_plots import texts_outside, unit_factor
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis import tables
-from simulator.analysis.axes import AxisView, evenly
-from simulator.analysis.sweep_data import SweepData, load_sweep
-from simulator.cli import WRONG, cli
+from simulator.cli import cli
+from simulator.cli.verbs import WRONG
 from simulator.errors import ResultError
+from simulator.figures.sweeps import SWEEP_FIGURES
+from simulator.reports import tables
+from simulator.studies.axes import AxisView, evenly
+from simulator.studies.sweeps.data import SweepData, load_sweep
 
 pytestmark = pytest.mark.engine_free
 
@@ -50,7 +52,7 @@ def swept(world: dict[str, Any], folder: Path, **over: object) -> SweepData:
     simulator.sweep(
         world, {path.replace("__", "."): values for path, values in over.items()}, output_dir=folder, workers=1
     )
-    return load_sweep(folder)
+    return load_sweep(folder, SWEEP_FIGURES)
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +208,7 @@ def test_a_sweep_that_is_not_finished_is_drawn_as_far_as_it_is(world: dict[str, 
     done = CliRunner().invoke(cli, ["plot", str(folder)])
     assert done.exit_code == 0, done.stderr
     assert "3 of 5 points; 1 failed, 1 not computed yet" in done.stdout
-    assert [text.get_text() for text in load_sweep(folder).plot.latency().texts] == ["3 of 5 points"]
+    assert [text.get_text() for text in load_sweep(folder, SWEEP_FIGURES).plot.latency().texts] == ["3 of 5 points"]
     assert data.plot.latency().texts == []
 
 
@@ -215,7 +217,7 @@ def test_a_mean_without_an_interval_has_no_bar(curve: SweepData) -> None:
     rows = [{**row, "latency_ci95_s": math.nan} if row["policy"] == "local_100%" else row for row in curve.rows]
     none = [{**row, "latency_ci95_s": math.nan} for row in curve.rows]
     for own, said in ((rows, ["95 % interval, where there is one"]), (none, [])):
-        drawn = SweepData(curve.directory, curve.axes, tuple(own), 5, 5, 0).plot.latency()
+        drawn = SweepData(curve.directory, curve.axes, tuple(own), 5, 5, 0, drawing=SWEEP_FIGURES).plot.latency()
         bars = [path for lines in drawn.axes[0].collections for path in lines.get_paths()]
         assert sum(bool(np.isfinite(path.vertices).all()) and len(path.vertices) > 0 for path in bars) == 5 * len(said)
         legend = [text.get_text() for text in drawn.legends[0].get_texts()]
@@ -280,10 +282,10 @@ def test_a_sweep_without_points_and_a_damaged_part_are_said(world: dict[str, Any
     (part,) = folder.glob("part-*.parquet")
     part.write_bytes(b"no parquet")
     with pytest.raises(ResultError, match="is damaged"):
-        load_sweep(folder)
+        load_sweep(folder, SWEEP_FIGURES)
     part.unlink()
     with pytest.raises(ResultError, match="no finished point yet"):
-        load_sweep(folder)
+        load_sweep(folder, SWEEP_FIGURES)
 
 
 def test_rows_for_a_terminal_are_whole_points(world: dict[str, Any], tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 import simulator
-from simulator.analysis.sweep_store import SweepFolder
 from simulator.errors import ResultError
+from simulator.studies.sweeps.store import SweepFolder
 
 PACKAGE = Path(simulator.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from worlds import card, chain, scenario, trace
 
 import simulator
-from simulator.analysis.report import sentences
-from simulator.analysis.run import prepare
 from simulator.errors import TraceError
 from simulator.links.trace import read_trace
 from simulator.physics.link import Channel, bits_sent, transfer_s
 from simulator.plan.channels import start_share, with_drawn_channels
 from simulator.plan.plan import Plan
+from simulator.plan.prepare import prepare
+from simulator.reports.run import sentences
 from simulator.scenario.load import load_scenario
 
 FAST, SLOW, HALF_S = 5e6, 1e5, 120.0

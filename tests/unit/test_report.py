@@ -13,10 +13,11 @@ import pytest
 from requests_by_hand import generated, request, table_of
 from rich.console import Console
 
-from simulator.analysis.metrics import RunFacts
-from simulator.analysis.report import render, sentences, with_interval
-from simulator.analysis.result import Result, build_result
-from simulator.analysis.store import write_result
+from simulator.figures.runs import RUN_FIGURES
+from simulator.inference.metrics import RunFacts
+from simulator.reports.run import render, sentences, with_interval
+from simulator.studies.result import Result, build_result
+from simulator.studies.store import write_result
 
 
 def result_of(table: pa.Table, **facts: RunFacts) -> Result:
@@ -29,6 +30,7 @@ def result_of(table: pa.Table, **facts: RunFacts) -> Result:
         manifest={},
         curves={},
         warmup_s=0.0,
+        drawing=RUN_FIGURES,
         batches=20,
     )
 

@@ -12,16 +12,10 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from worlds import card, chain, scenario
 
-from simulator.analysis.replications import Replications
-from simulator.analysis.run import prepare
-from simulator.analysis.run_length import (
-    LEAST_INDEPENDENT,
-    StationRun,
-    left_of_transient,
-    memory_requests,
-    shortness,
-)
+from simulator.inference.run_length import LEAST_INDEPENDENT, StationRun, left_of_transient, memory_requests, shortness
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
+from simulator.studies.replications import Replications
 
 
 @pytest.mark.parametrize("load", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])

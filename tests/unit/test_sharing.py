@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.run import prepare
 from simulator.engines.media.cells import airtime_left_s, enter_cell, leave_cell, make_cells
 from simulator.physics.sharing import next_end_s, virtual_at
+from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
 #: (gap to the one before, airtime) of each transfer

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.analysis.trace_files import generator_yaml
 from simulator.errors import CardError
 from simulator.links import stalls
 from simulator.links.fit import Origin, fitted_below, rate_statistics
@@ -20,6 +19,7 @@ from simulator.links.lone_transfers import transfer_statistics, transfer_times_s
 from simulator.links.markov import generate
 from simulator.links.stalls import Position, start, walk
 from simulator.physics.link import Channel, transfer_s
+from simulator.studies.measurements import generator_yaml
 
 pytestmark = pytest.mark.engine_free
 

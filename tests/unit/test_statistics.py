@@ -11,8 +11,8 @@ import math
 import numpy as np
 import pytest
 
-from simulator.analysis.batch_means import student_t
-from simulator.analysis.statistics import (
+from simulator.inference.batch_means import student_t
+from simulator.inference.statistics import (
     CONSTANT,
     COPIES,
     CORRELATED,

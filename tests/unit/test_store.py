@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 from requests_by_hand import generated, radio_timeline, rate_curves
 
-from simulator.analysis import store
-from simulator.analysis.csvtext import from_csv, to_csv
-from simulator.analysis.metrics import RunFacts
-from simulator.analysis.result import Result, build_result, load_result
-from simulator.analysis.store import check_writable, write_requests, write_result
 from simulator.errors import ResultError
+from simulator.figures.runs import RUN_FIGURES
+from simulator.inference.metrics import RunFacts
+from simulator.studies import store
+from simulator.studies.csvtext import from_csv, to_csv
+from simulator.studies.loading import load_result
+from simulator.studies.result import Result, build_result
+from simulator.studies.store import check_writable, write_requests, write_result
 
 
 def a_result(requests: int = 30, curves: bool = True, **kwargs: Any) -> Result:
@@ -35,6 +38,7 @@ def a_result(requests: int = 30, curves: bool = True, **kwargs: Any) -> Result:
         curves=rate_curves() | radio_timeline(["local", "edge"]) if curves else {},
         warmup_s=0.5,
         batches=20,
+        drawing=RUN_FIGURES,
     )
 
 
@@ -299,14 +303,14 @@ def test_missing_columns_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_result(tmp_path)
 
 
-def test_a_run_is_not_lost_to_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_not_lost_to_a_figure(tmp_path: Path) -> None:
     """What fails while figures are drawn is raised, after the tables are safe."""
 
     def fail(*_: object) -> None:
         raise MemoryError("no room for a figure")
 
-    monkeypatch.setattr("simulator.analysis.store.figure_files", fail)
+    whole = replace(a_result(), drawing=replace(RUN_FIGURES, files=fail))
     with pytest.raises(MemoryError, match="no room"):
-        write_result(a_result(), tmp_path / "out")
+        write_result(whole, tmp_path / "out")
     assert load_result(tmp_path / "out").table.num_rows == a_result().table.num_rows
     assert not list((tmp_path / "out" / "figures").glob("*.svg"))

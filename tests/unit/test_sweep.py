@@ -22,15 +22,16 @@ import pytest
 from worlds import card, chain, scenario, trace
 
 import simulator
-from simulator.analysis import sweep_run, sweep_store
-from simulator.analysis.run import run_scenario
-from simulator.analysis.sweep import Options, Sweep, parse_precision
-from simulator.analysis.sweep_dispatch import Dispatch
-from simulator.analysis.sweep_point import Finished, Point, next_count, worst_half_width
-from simulator.analysis.sweep_progress import duration
-from simulator.analysis.sweep_run import run_sweep
 from simulator.errors import ClusterError, ResultError, ScenarioError, SweepError, TraceError
 from simulator.scenario.load import load_scenario
+from simulator.studies.run import run_scenario
+from simulator.studies.sweeps import run as sweep_run
+from simulator.studies.sweeps import store as sweep_store
+from simulator.studies.sweeps.dispatch import Dispatch
+from simulator.studies.sweeps.point import Finished, Point, next_count, worst_half_width
+from simulator.studies.sweeps.progress import duration
+from simulator.studies.sweeps.run import run_sweep
+from simulator.studies.sweeps.sweep import Options, Sweep, parse_precision
 
 OVER = ("link.uplink.rate=1 Mbit/s,2 Mbit/s,4 Mbit/s", "workload.rate=1:4 /s:2")
 
@@ -187,7 +188,7 @@ def test_two_sweeps_do_not_write_into_one_folder(world: dict[str, Any], tmp_path
     out = tmp_path / "out"
     sweep = prepared(world)
     code = """
-import sys, simulator.analysis.sweep_store as store, pyarrow
+import sys, simulator.studies.sweeps.store as store, pyarrow
 with store.SweepFolder(store.Path(sys.argv[1]), {"axes": {}, "identity": sys.argv[2]}, {}, pyarrow.schema([])):
     print("open", flush=True)
     sys.stdin.read()

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 from worlds import card, chain, scenario
 
-from simulator.analysis.staging import StagedFiles
-from simulator.analysis.sweep import Options, Sweep
-from simulator.analysis.sweep_run import run_sweep
-from simulator.analysis.sweep_store import SweepFolder
 from simulator.errors import OffloadSimError, ProfileError, ResultError
 from simulator.scenario.load import load_scenario
+from simulator.staging import StagedFiles
+from simulator.studies.sweeps.run import run_sweep
+from simulator.studies.sweeps.store import SweepFolder
+from simulator.studies.sweeps.sweep import Options, Sweep
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_temporary_files_of_the_living_stay_and_those_of_the_dead_go(tmp_path: P
     code = f"""
 import os, sys
 from pathlib import Path
-from simulator.analysis.staging import StagedFiles
+from simulator.staging import StagedFiles
 staged = StagedFiles(Path({str(tmp_path)!r})).__enter__()
 staged.write_bytes("figures/x.txt", b"half")
 print("written", flush=True)

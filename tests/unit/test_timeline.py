@@ -13,14 +13,14 @@ import pytest
 from worlds import card, chain, radio, scenario, trace
 
 import simulator
-from simulator.analysis.radio_timeline import rounded_up
-from simulator.analysis.run import run_scenario
-from simulator.analysis.timeline import Segments, radio_segments
+from simulator.accounts.radio_timeline import rounded_up
+from simulator.accounts.timeline import Segments, radio_segments
 from simulator.engines.media.frames import COLUMNS, DEVICE, END_S, FIRST_S, START_S, FrameLog
 from simulator.links.lora import LoraLink
 from simulator.links.lora_radio import LoraRadio
 from simulator.links.radio import load_radio
 from simulator.scenario.load import load_scenario
+from simulator.studies.run import run_scenario
 
 #: of profiles/radios/lte-aro.yaml: promotion 260 ms at 1.21 W; tail 100 ms at 1.2 W, 20 ms at 1.122 W, 10 s at 1.091 W;
 #: 438.39 mW for each Mbit/s sent and 51.97 for each received, beside 1.2 W; idle 20 mW

@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.analysis.window import Window, first_run_out_s
+from simulator.accounts.window import Window, first_run_out_s
 from simulator.cli import cli
 from simulator.errors import ScenarioError
 from simulator.scenario.schema import Workload as WorkloadSpec

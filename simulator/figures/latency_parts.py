@@ -1,0 +1,42 @@
+"""Figure latency_parts: where the mean latency of completed requests goes, stacked along the way of a request.
+
+Waiting is hatched, service is filled, each station has one colour.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from simulator.figures import style
+from simulator.figures.canvas import Canvas
+from simulator.figures.files import DataTable
+from simulator.figures.stacked import Part, draw_stacked, mean_parts
+from simulator.inference.selection import Selection
+
+if TYPE_CHECKING:
+    from simulator.studies.result import Result
+
+_WAIT = "/////"
+_PARTS = (
+    Part("device_wait_s", "device, waiting", style.BLUE, _WAIT),
+    Part("device_service_s", "device, computing", style.BLUE),
+    Part("uplink_wait_s", "uplink, waiting", style.ORANGE, _WAIT),
+    Part("uplink_service_s", "uplink, sending", style.ORANGE),
+    Part("propagation_s", "propagation", style.LIGHT_GREY),
+    Part("edge_wait_s", "edge, waiting", style.GREEN, _WAIT),
+    Part("edge_service_s", "edge, computing", style.GREEN),
+    Part("downlink_s", "downlink", style.PURPLE),
+)
+_COLUMNS = {part.column: (part.column,) for part in _PARTS} | {"downlink_s": ("downlink_wait_s", "downlink_service_s")}
+
+
+def tables(result: Result) -> dict[str, DataTable]:
+    """Mean seconds of each part per policy and group; their sum is the mean latency."""
+    return {"latency_parts": mean_parts(result, _COLUMNS, Selection.completed, "latency_ci95_s")}
+
+
+def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
+    """The figure, from its table."""
+    return draw_stacked(data["latency_parts"], _PARTS, "Mean end-to-end latency", "time", canvas)

@@ -1,0 +1,201 @@
+"""What the planner knows before a run: the candidate partitions, their predicted cost, and what each policy takes.
+
+Predictions are means over when a request can meet its link, and leave queues out; with early exits they are means over
+the samples of the record. The run itself may show that queues turn the order around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Group as Lines
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.errors import ScenarioError
+from simulator.inference.foreseen import warnings
+from simulator.inference.saturation import loads_of
+from simulator.plan.choice import Choice
+from simulator.plan.plan import Plan
+from simulator.plan.prepare import prepare
+from simulator.plan.system import Group, System
+from simulator.scenario.load import LoadedScenario
+from simulator.units import human
+
+_HEADINGS = (
+    "cut after",
+    "device",
+    "bytes up",
+    "uplink",
+    "edge",
+    "downlink",
+    "propagation",
+    "latency",
+    "energy",
+    "taken by",
+)
+
+
+def explain(loaded: LoadedScenario) -> RenderableType:
+    """Tables of candidate partitions and a sentence for each policy, for every group of a scenario.
+
+    Raises
+    ------
+    ScenarioError
+        For everything that is wrong with the scenario.
+    """
+    system, plans = prepare(loaded)
+    try:
+        loads = loads_of(system, plans)
+    except ScenarioError as error:
+        raise ScenarioError(loaded.located(error.problems)) from error
+    parts: list[RenderableType] = []
+    for g, group in enumerate(system.groups):
+        parts.append(Text(_headline(group, system), style="bold"))
+        parts += [_table(title, members, g) for title, members in _kinds(system, plans)]
+        parts += [Text(_sentence(system, plan, k, g)) for k, plan in enumerate(plans)]
+    parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings(system, plans, loads)]
+    return Lines(*parts)
+
+
+def _headline(group: Group, system: System) -> str:
+    what = f"{len(group.devices)} x {group.card.name} running {group.profile.name}, server {system.server.name}"
+    return f"{what}; {_link(group, system.base)}, {human(group.propagation_s, 'time')} one way"
+
+
+def _link(group: Group, base: Path | None) -> str:
+    """The link in a few words: its mean rates, or what LoRaWAN makes of the distance."""
+    if group.lora is None:
+        up, down = (human(channel.mean_rate_bps, "bit rate") for channel in (group.uplink, group.downlink))
+        shared = "" if group.cell is None else f", shared in cell {group.cell}"
+        return f"uplink {up} and downlink {down} on average{_losses(group, base)}{shared}"
+    rules = group.lora.parameters()
+    rate = rules.settled_rate(rules.received_dbm)
+    heard = rules.received_dbm >= rules.sensitivity_dbm[rate]
+    level = f"{rules.received_dbm:.0f} dBm at the gateway, which needs {rules.sensitivity_dbm[rate]:g} dBm"
+    settled = " once the network has settled it" if rules.adaptive else ""
+    share = float(rules.duty_cycle.min())
+    return (
+        f"LoRaWAN {group.lora.region} at SF{rules.spreading_factor[rate]}{settled}, "
+        f"{level}{'' if heard else ': out of range'}; "
+        f"{f'duty cycle {100 * share:g} %' if share < 1 else 'no duty cycle'}"
+    )
+
+
+def _losses(group: Group, base: Path | None) -> str:
+    """What is lost on the way, and whether it is sent again."""
+    said: dict[str, list[str]] = {}
+    for way, kind in (("uplink", group.uplink_kind), ("downlink", group.downlink_kind)):
+        if kind.losses is not None:
+            share = 100 * kind.losses.chain(base).loss_share
+            end = "sent again" if kind.losses.retransmit else "lost for good"
+            said.setdefault(f"{share:.2g} % of the frames {end}", []).append(way)
+    return "".join(f", {what}" if len(ways) == 2 else f", {ways[0]}: {what}" for what, ways in said.items())
+
+
+def _kinds(system: System, plans: list[Plan]) -> Iterator[tuple[str, list[Plan]]]:
+    """Plans that share one table of candidates, because they evaluate the exits alike."""
+    kinds: dict[tuple[float, ...] | None, list[Plan]] = {}
+    for plan, policy in zip(plans, system.scenario.policies, strict=True):
+        kinds.setdefault(policy.intent().thresholds, []).append(plan)
+    for thresholds, members in kinds.items():
+        values = () if thresholds is None else (f"{value:g}" for value in thresholds)
+        yield "candidates" if thresholds is None else "with early exits at " + " / ".join(values), members
+
+
+def _table(title: str, plans: list[Plan], g: int) -> Table:
+    """Every cut worth a look, those that send the input once for each of its encodings."""
+    view = Table(title=title, title_justify="left", title_style="italic", pad_edge=False, box=None, show_edge=False)
+    for heading in _HEADINGS:
+        view.add_column(heading, justify="left" if heading in ("cut after", "taken by") else "right", no_wrap=True)
+    for encoding in dict.fromkeys(plan.choices[g].encoding for plan in plans):
+        mine = [plan for plan in plans if plan.choices[g].encoding == encoding]
+        for c, cut in enumerate(mine[0].choices[g].table.cuts):
+            takers = _takers(mine, g, c)
+            # without its exit, the cut behind a head that reads the input is the one before it
+            if cut.layers == 0 and (takers or c == 0 or len(mine[0].choices[g].table.exits) > 1):
+                name = f"input as {encoding}" if c == 0 else f"{cut.name}, input as {encoding}"
+                _add_row(view, mine[0].choices[g], c, name, takers)
+    choice = plans[0].choices[g]
+    beaten = _beaten(choice)
+    for c, cut in enumerate(choice.table.cuts):
+        takers = _takers(plans, g, c)
+        if cut.layers and (takers or not beaten[c]):
+            _add_row(view, choice, c, cut.name, takers)
+    view.caption = (
+        f"{int(beaten.sum())} cuts are left out: another needs no more device time, no more compute time in all, "
+        "and sends no more bytes"
+    )
+    view.caption_justify = "left"
+    return view
+
+
+def _takers(plans: list[Plan], g: int, cut: int) -> str:
+    return ", ".join(plan.policy for plan in plans if plan.choices[g].cut == cut)
+
+
+def _beaten(choice: Choice) -> NDArray[np.bool_]:
+    """For each cut that sends no input, whether an earlier look at device time, compute time and bytes settles it."""
+    table, shares = choice.table, choice.shares
+    device = table.device_s @ shares
+    costs = np.column_stack((device, device + table.edge_s @ shares, table.bytes_up @ shares))
+    fits = np.array([not reason for reason in table.misfit])
+    encoded = np.array([cut.layers == 0 for cut in table.cuts])  # what they send depends on the encoding
+    beaten = np.zeros(len(costs), dtype=bool)
+    best = np.empty_like(costs)
+    kept = 0
+    # in this order what beats a cut comes before it, and of cuts that cost the same the first one
+    for c in np.lexsort(costs.T[::-1]):
+        if encoded[c]:
+            continue
+        beaten[c] = bool((best[:kept] <= costs[c]).all(axis=1).any())
+        if fits[c] and not beaten[c]:
+            best[kept] = costs[c]
+            kept += 1
+    return beaten
+
+
+def _add_row(view: Table, choice: Choice, c: int, name: str, takers: str) -> None:
+    table, prediction, shares = choice.table, choice.prediction, choice.shares
+    times = (
+        prediction.uplink_s,
+        table.edge_s,
+        prediction.downlink_s,
+        prediction.propagation_s,
+        prediction.latency_s,
+    )
+    view.add_row(
+        name,
+        human(float(table.device_s[c] @ shares), "time"),
+        human(float(table.bytes_up[c] @ shares), "size"),
+        *(human(float(values[c] @ shares), "time") for values in times),
+        human(float(prediction.energy_j[c] @ shares), "energy"),
+        takers if not table.misfit[c] else "does not fit",
+        style="bold" if takers else None,
+    )
+
+
+def _sentence(system: System, plan: Plan, k: int, g: int) -> str:
+    intent = system.scenario.policies[k].intent()
+    choice = plan.choices[g]
+    cut = choice.table.cuts[choice.cut].name
+    dimension = "time" if intent.objective == "latency" else "energy"
+    predicted = human(float(choice.scores[choice.cut]), dimension)
+    if plan.online is not None:
+        return f"{plan.policy}: decides anew for each request; the least predicted latency is {predicted} at {cut}."
+    if intent.cut is not None:
+        return f"{plan.policy}: takes {cut} because it is told to; predicted {intent.objective} {predicted}."
+    fits = np.array([not reason for reason in choice.table.misfit])
+    others = np.flatnonzero(fits & (np.arange(fits.size) != choice.cut))
+    if not others.size:
+        return f"{plan.policy}: takes {cut}, the only cut that fits; predicted {intent.objective} {predicted}."
+    second = others[choice.scores[others].argmin()]
+    margin = choice.scores[second] / choice.scores[choice.cut] - 1
+    return (
+        f"{plan.policy}: takes {cut}, the least predicted {intent.objective} of {int(fits.sum())} cuts that fit: "
+        f"{predicted}; next is {choice.table.cuts[second].name} (+{margin:.1%})."
+    )
