@@ -28,7 +28,6 @@ lint: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/media.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/transfers.py
 

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import textbook_simpy
 from matplotlib.figure import Figure
-from system import prepared
+from system import SYSTEMS, prepared
 
 from simulator.engines import fast, reference
 
@@ -26,7 +25,7 @@ def measure() -> list[tuple[str, int, float]]:
     rows = []
     for name, sizes in SIZES.items():
         for size in sizes:
-            _, plan, workload = prepared(textbook_simpy.Setting(requests=size // 10))
+            _, plan, workload = prepared(SYSTEMS["plain links"], size // 10)
             seconds = []
             for _ in range(3):
                 started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The system of `textbook_simpy` as a minimal hand-written numba event loop, for comparison in `make bench`.
+"""The plain system, up to the edge, as a minimal hand-written numba event loop, for comparison in `make bench`.
 
 One binary heap of (instant, request), one linked queue for each station; constants instead of options, one latency
 for each request instead of a log, no rule for ties. It shows what generality costs the fast engine.

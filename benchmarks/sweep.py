@@ -10,8 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import textbook_simpy
-from system import document
+from system import SYSTEMS, document
 
 from simulator.accounts.outcome import columns_of, outcome
 from simulator.inference.metrics import summarise
@@ -24,8 +23,9 @@ from simulator.studies.sweeps.sweep import Options, Sweep
 ROUNDS = 3
 AXES = ("link.uplink.rate=1:8 Mbit/s:40:log", "workload.rate=1:4 /s:50")
 POINTS = 2000
-#: 10 devices x 100 requests
-SETTING = textbook_simpy.Setting(requests=100)
+SYSTEM = SYSTEMS["plain links"]
+#: of each device
+REQUESTS = 100
 
 
 def sweep_s(loaded: LoadedScenario, workers: int) -> float:
@@ -55,11 +55,11 @@ def simulation_s(loaded: LoadedScenario) -> float:
 def main() -> None:
     """Print points a second, parallel efficiency and what a point costs beside its simulation."""
     with tempfile.TemporaryDirectory() as folder:
-        loaded = load_scenario(document(Path(folder), SETTING))
+        loaded = load_scenario(document(Path(folder), SYSTEM, REQUESTS))
         simulation_s(loaded)  # compiles, or loads what was compiled
         rounds = [(simulation_s(loaded), sweep_s(loaded, 1), sweep_s(loaded, 2)) for _ in range(ROUNDS)]
     alone, one, two = (min(column) for column in zip(*rounds, strict=True))
-    print(f"{POINTS} points x {SETTING.devices * SETTING.requests} requests, best of {ROUNDS}:")
+    print(f"{POINTS} points x {SYSTEM.setting.devices * REQUESTS} requests, best of {ROUNDS}:")
     print(f"  one process {one:.2f} s ({POINTS / one:.0f} points/s), two {two:.2f} s ({POINTS / two:.0f} points/s)")
     print(f"  parallel efficiency {one / two / 2:.2f}, start of the processes included")
     print(f"  a point: {1e3 * one / POINTS:.2f} ms, its simulation and summary {1e3 * alone:.2f} ms of it, ")

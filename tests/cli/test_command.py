@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from simulator.cli.builtin import KINDS
-from simulator.cli.verbs import WRONG
 
 from simulator import paths, registry
 from simulator.cli import cli
+from simulator.cli.builtin import KINDS
+from simulator.cli.verbs import WRONG
 from simulator.links.generator import load_markov
 
 VERBS = ("run", "check", "explain", "profile", "cut", "list", "show", "schema", "plot", "trace", "sweep", "optimise")

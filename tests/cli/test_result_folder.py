@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from simulator.cli.verbs import WRONG
 
 import simulator
 from simulator.cli import cli
+from simulator.cli.verbs import WRONG
 from simulator.errors import ResultError
 from simulator.studies.destination import default_folder
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from simulator.cli.verbs import WRONG
 from unit import measurements_by_hand as hand
 
 from simulator.cli import cli
+from simulator.cli.verbs import WRONG
 from simulator.links.generator import load_gilbert_elliott, load_markov
 from simulator.links.trace import read_trace
 from simulator.scenario.load import load_scenario
