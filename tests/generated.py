@@ -7,7 +7,7 @@ around capture, few channels, messages of no to many frames, and servers that me
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from simulator.links.lora import LoraLink
 from simulator.physics.link import Channel
 from simulator.physics.lora import uplink_airtime_s
 from simulator.plan.lora import LoraPlan, lay_out
-from simulator.plan.medium import LossPlan
-from simulator.plan.plan import Plan
+from simulator.plan.medium import LinkPlan, LossPlan
+from simulator.plan.plan import Plan, two_tiers
+from simulator.plan.routes import NO_ROW, make_routes
 from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.workload import Workload
 
@@ -84,7 +85,91 @@ def with_cells(plan: Plan, generator: np.random.Generator, share: float) -> Plan
         return tuple(Channel.constant(float(channel.rates_bps.max())) for channel in channels)
 
     cell_of = generator.integers(-1, 2, plan.group_of.size).astype(np.int32)
-    return replace(plan, uplink=constant(plan.uplink), downlink=constant(plan.downlink), cell_of=cell_of)
+    links = {name: replace(link, channels=constant(link.channels)) for name, link in plan.links.items()}
+    return replace(plan, links=links, cell_of=cell_of)
+
+
+def plan_of(
+    *,
+    device_s: Any,
+    bits_up: Any,
+    edge_s: Any,
+    bits_down: Any,
+    fallback_s: Any,
+    on_device: Any,
+    offloaded: Any,
+    propagation_s: Any,
+    tolerates_loss: Any,
+    serving: ServingPlan,
+    links: dict[str, LinkPlan],
+    chosen_row: Any,
+    **others: Any,
+) -> Plan:
+    """A plan from what each option costs on a device, an uplink, an edge server and a downlink."""
+    group = np.searchsorted(chosen_row, np.arange(device_s.size), side="right") - 1
+    visits = two_tiers(
+        device_s=device_s,
+        bits_up=bits_up,
+        edge_s=edge_s,
+        bits_down=bits_down,
+        on_device=on_device,
+        offloaded=offloaded,
+        propagation_s=propagation_s[group],
+        tolerates_loss=tolerates_loss[group],
+        rest_s=fallback_s if serving.fallback else None,
+    )
+    stages, routes = make_routes(visits)
+    return Plan(
+        stages=stages,
+        routes=routes,
+        propagation_s=propagation_s,
+        tolerates_loss=tolerates_loss,
+        servers={"edge": serving},
+        links=links,
+        chosen_row=chosen_row,
+        **others,
+    )
+
+
+def remade(plan: Plan, **changes: Any) -> Plan:
+    """The plan with other costs, or another server."""
+    same = {field.name: getattr(plan, field.name) for field in fields(Plan)}
+    for name in ("stages", "routes", "servers"):
+        del same[name]
+    costs = {
+        "device_s": plan.work("device"),
+        "bits_up": plan.work("uplink"),
+        "edge_s": plan.work("edge"),
+        "bits_down": plan.work("downlink"),
+        "fallback_s": rest_s(plan),
+        "on_device": plan.visits("device"),
+        "offloaded": plan.visits("uplink"),
+        "serving": plan.servers["edge"],
+    }
+    return plan_of(**same | costs | changes)
+
+
+def rest_s(plan: Plan) -> np.ndarray:
+    """Work of the row that takes over from each option; 0 where none does."""
+    rest, legs = np.zeros(plan.options), plan.routes.legs
+    for row in range(plan.options):
+        for leg in legs[plan.routes.first[row] : plan.routes.first[row + 1]]:
+            if leg["full_row"] != NO_ROW:
+                rest[row] = legs[plan.routes.first[leg["full_row"]]]["work"]
+    return rest
+
+
+def drawn_links(draw: Any, generator: np.random.Generator, devices: int, lossy: float) -> dict[str, LinkPlan]:
+    """Channels that devices may share the draw of, and losses."""
+    count = draw(st.integers(1, devices))
+    return {
+        name: LinkPlan(
+            tuple(draw(channels()) for _ in range(count)),
+            generator.integers(0, count, devices).astype(np.int32),
+            losses(generator, devices, lossy),
+        )
+        for name in ("uplink", "downlink")
+    }
 
 
 @st.composite
@@ -110,8 +195,7 @@ def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Wor
     order = np.lexsort((device, arrival))
     samples = 6
     group_of = np.sort(np.concatenate((np.arange(groups), generator.integers(0, groups, devices - groups))))
-    links = draw(st.integers(1, devices))
-    plan = Plan(
+    plan = plan_of(
         policy="generated",
         choices=(),
         device_s=times(rows, 8) * on_device,
@@ -127,10 +211,7 @@ def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Wor
         final=np.full(groups, ways - 1, dtype=np.int32),
         taken=tuple(generator.integers(0, ways, samples) if generator.random() < 0.5 else None for _ in range(groups)),
         group_of=group_of.astype(np.int32),
-        uplink=tuple(draw(channels()) for _ in range(links)),
-        downlink=tuple(draw(channels()) for _ in range(links)),
-        uplink_of=generator.integers(0, links, devices).astype(np.int32),
-        downlink_of=generator.integers(0, links, devices).astype(np.int32),
+        links=drawn_links(draw, generator, devices, lossy),
         propagation_s=times(groups, 2),
         **radios(generator, groups),
         deadline_s=np.where(generator.random(groups) < 0.7, times(groups, 20), np.inf),
@@ -139,8 +220,6 @@ def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Wor
         serving=draw(servings()),
         horizon_s=draw(st.sampled_from([np.inf, np.inf, 1.0, 3.0, 8.0])),
         tolerates_loss=generator.random(groups) < 0.5,
-        uplink_losses=losses(generator, devices, lossy),
-        downlink_losses=losses(generator, devices, lossy),
     )
     plan = with_cells(plan, generator, shared)
     workload = Workload(
@@ -157,7 +236,7 @@ def lone_plan(groups: int) -> Plan:
     """One device for each group; an instant uplink, one worker that takes 1/8 s."""
     channel = Channel.constant(1.0)
     index = np.arange(groups, dtype=np.int32)
-    return Plan(
+    return plan_of(
         policy="edge",
         choices=(),
         device_s=np.zeros(groups),
@@ -173,10 +252,7 @@ def lone_plan(groups: int) -> Plan:
         final=np.zeros(groups, dtype=np.int32),
         taken=(None,) * groups,
         group_of=index,
-        uplink=(channel,) * groups,
-        downlink=(channel,) * groups,
-        uplink_of=index,
-        downlink_of=index,
+        links={name: LinkPlan((channel,) * groups, index) for name in ("uplink", "downlink")},
         propagation_s=np.zeros(groups),
         tail_ends_s=(np.empty(0),) * groups,
         wake_delays_s=(np.zeros(1),) * groups,
@@ -227,7 +303,7 @@ def lora_cases(draw: Any) -> tuple[Plan, Workload]:
     # the fewer numbers are drawn, the more often devices take the same channel
     draws = generator.integers(0, generator.choice([1, 2, 1 << 62]), (devices, 64))
     lora = lay_out(links, group_of, received, np.array(first_rate), draws)
-    plan = replace(
+    plan = remade(
         plan,
         bits_up=8 * np.where(plan.visits("uplink"), generator.choice(MESSAGES, rows), 0.0),
         bits_down=8 * np.where(plan.visits("uplink"), generator.choice(ANSWERS, rows), 0.0),

@@ -14,15 +14,7 @@ from numpy.typing import NDArray
 
 from simulator.accounts.frame_times import downlink_service_s, uplink_service_s
 from simulator.accounts.outcome import outcome, sent_or_planned
-from simulator.engines.log import (
-    ANSWER_LOST,
-    COMPLETED,
-    NO_REASON,
-    REASON_NAMES,
-    STATUS_NAMES,
-    TURNED_BACK,
-    RequestLog,
-)
+from simulator.engines.log import COMPLETED, STATUS_NAMES, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.routes import ANSWER_LOST, NO_REASON, REASON_NAMES, TURNED_BACK
 from simulator.plan.system import System

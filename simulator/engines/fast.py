@@ -18,6 +18,7 @@ from typing import Any
 from simulator.engines import loop, queues, records, serving, steps, world
 from simulator.engines.interrupts import interrupts_held_back
 from simulator.engines.log import RequestLog, closed_log, columns_of, empty_book
+from simulator.engines.loop import simulate
 from simulator.engines.media import cells, doors, frames, lora_talk, lorawan, own_channel
 from simulator.physics import duty, link, lora, losses, queueing, rrc, sharing
 from simulator.plan.plan import Plan
@@ -43,33 +44,31 @@ _MODULES = (
     loop,
 )
 
-#: one function is made of all of them: they pass tuples of tables, which would be copied at each call. No memory is taken
-#: in compiled code, so that nothing is counted; counting references would take ten times as long as the run
-_OPTIONS = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
 
 @cache
 def _simulate(has_lorawan: bool) -> Callable[..., Any]:
     """The compiled event loop; the first call on a machine compiles it, later ones load it."""
-    import numba
-
     sources = "".join(inspect.getsource(module) for module in (*_MODULES, frames, steps, records))
-    fingerprint = int(hashlib.sha256(sources.encode()).hexdigest()[:12], 16)
-    simulate = _compiled(loop.simulate, {"HAS_LORAWAN": has_lorawan}, {})
-
-    # it closes over the fingerprint and the flag, which numba makes a part of the key of its cache
-    @numba.njit(cache=True, _nrt=False)
-    def run_events(state, agenda):  # type: ignore[no-untyped-def]
-        return fingerprint > 0 and (has_lorawan or not has_lorawan) and simulate(state, agenda)
-
-    compiled: Callable[..., Any] = run_events
+    key = 2 * int(hashlib.sha256(sources.encode()).hexdigest()[:12], 16) + has_lorawan
+    compiled: Callable[..., Any] = _compiled(_keyed(key), {"HAS_LORAWAN": has_lorawan}, {}, cache=True)
     return compiled
 
 
-def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any]) -> Any:
+def _keyed(key: int) -> Callable[..., Any]:
+    """The event loop, closed over a number that numba thereby makes a part of the key of its cache."""
+
+    def run_events(state: Any, agenda: Any) -> bool:
+        return key != 0 and simulate(state, agenda)
+
+    return run_events
+
+
+def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any], cache: bool = False) -> Any:
     """A function for numba, and so all that it calls; ``made`` holds those that are there already.
 
-    Each gets a name space of its own in which the functions that it calls are compiled ones and the flags are set.
+    Each gets a name space of its own in which the functions that it calls are compiled ones and the flags are set. One
+    function is made of all: they pass tuples of tables, which would be copied at each call. No memory is taken in
+    compiled code, so that none is counted; counting references would take ten times as long as the run.
     """
     import numba
 
@@ -81,8 +80,9 @@ def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any]) -> An
                 space[name] = flags[name]
             elif isinstance(value, FunctionType) and inspect.getmodule(value) in _MODULES:
                 space[name] = _compiled(value, flags, made)
-        own = FunctionType(function.__code__, space, function.__name__)
-        made[function] = numba.njit(**_OPTIONS)(own)
+        own = FunctionType(function.__code__, space, function.__name__, None, function.__closure__)
+        wrappers = {} if cache else {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        made[function] = numba.njit(cache=cache, forceinline=not cache, _nrt=False, **wrappers)(own)
     return made[function]
 
 
@@ -104,12 +104,12 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
 
 
 def _run(plan: Plan, workload: Workload) -> RequestLog:
-    simulate = _simulate(plan.lora is not None)
+    run_events = _simulate(plan.lora is not None)
     columns, rows = columns_of(plan), plan.rows(workload)
     book = empty_book(columns, workload.size)
     state = world.make_world(plan, workload, rows, columns, book)
     agenda = loop.make_agenda(state)
-    while not simulate(state, agenda):
+    while not run_events(state, agenda):
         state = state._replace(lora=lorawan.with_room(state.lora))
     at = state.hall.at
     log = closed_log(plan, columns, book, rows, (at["status"], at["reason"], at["batch"]))

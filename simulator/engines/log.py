@@ -25,12 +25,12 @@ one without its answer.
 
 **LoRa.** A device's uplink holds a message until its last frame has ended. The answer does not use the downlink's
 queue: its parts come in the receive windows of the device's frames, whatever these carry, and of the empty frames by
-which a device asks when no message waits for its uplink (`simulator.engines.media.lorawan`). Each frame's start is an event;
-an empty frame gives way to a message that has come by then.
+which a device asks when no message waits for its uplink (`simulator.engines.media.lorawan`). Each frame's start is an
+event; an empty frame gives way to a message that has come by then.
 
 **A shared cell.** A transfer of at least one bit enters its cell when its bits can flow, and ends when the cell has
-given it its airtime (`simulator.engines.media.cells`). The end of a transfer in a cell comes after the other completions of
-its instant, in order of cell.
+given it its airtime (`simulator.engines.media.cells`). The end of a transfer in a cell comes after the other
+completions of its instant, in order of cell.
 
 **A radio that wakes.** A transfer of at least one bit starts when its link takes the request; bits flow after the
 promotion that the time since the radio's last transfer asks for (`simulator.physics.rrc`). Both directions of a device

@@ -76,11 +76,11 @@ def make_agenda(w: World) -> Agenda:
 
 
 def simulate(w: Any, agenda: Any) -> bool:
-    """Run until nothing is left to happen, or the horizon; False if the log of frames needs room before it can go on."""
+    """Run until nothing is left to happen, or the horizon; False if the log of frames needs room to go on."""
     arrival_s, count, size = w.traffic.arrival_s, agenda.counts, w.traffic.size
     now = agenda.now_s[0]
     while True:
-        if HAS_LORAWAN:
+        if HAS_LORAWAN:  # noqa: SIM102 - numba drops the branch if the flag stands alone
             if needs_room(w.lora):
                 agenda.now_s[0] = now
                 return False

@@ -22,8 +22,8 @@ from simulator.engines.steps import NOBODY
 from simulator.physics.queueing import has_room
 from simulator.plan.serving import UNLIMITED, ServingPlan
 
-#: lines of each server: heap of who stands at the door, heap of who waits where it goes by urgency, and who has joined in
-#: order of time where batches wait
+#: lines of each server: heap of who stands at the door, heap of who waits where it goes by urgency, and who has joined
+#: in order of time where batches wait
 _DOOR, _URGENT, _BY_AGE = range(3)
 _LINES = 3
 
@@ -37,13 +37,13 @@ class Hall(NamedTuple):
         ``head``, ``tail``: ends of the queue. ``waiting``: how many
         stand there. ``free``: servers that are idle. ``stage``: the first that it serves.
     at : records, shape (requests,)
-        ``joined_s``: when a request joined the queue that it stands in; ``follower``: who is next there. ``leg``: of its
-        route; ``what``: its next event. ``batch``: first of its batch; ``unfinished``: of that batch; ``is_taken``:
-        whether a worker has taken it. ``status``, ``reason``.
+        ``joined_s``: when a request joined the queue that it stands in; ``follower``: who is next there. ``leg``:
+        of its route; ``what``: its next event. ``batch``: first of its batch; ``unfinished``: of that batch;
+        ``is_taken``: whether a worker has taken it. ``status``, ``reason``.
     servers : records, shape (servers,)
         ``station``, ``max_batch``, ``max_wait_s``, ``queue_limit``, ``is_limited``, ``is_urgent``; ``first_factor``:
-        where the factors of its batches begin. ``waiting``, ``at_door``: how many; ``oldest``, ``youngest``: ends of who
-        has joined, by age.
+        where the factors of its batches begin. ``waiting``, ``at_door``: how many; ``oldest``, ``youngest``: ends of
+        who has joined, by age.
     batch_factor : array of float
         Time of a batch of b requests over the time of one, of all servers.
     urgency : array of float, shape (requests,)

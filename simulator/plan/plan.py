@@ -18,7 +18,7 @@ from simulator.errors import OffloadSimError, Problem, ScenarioError
 from simulator.plan.choice import Choice, choose
 from simulator.plan.lora import LoraPlan
 from simulator.plan.medium import LinkPlan, cells_of
-from simulator.plan.routes import ANSWER_LOST, INPUT_LOST, NO_REASON, Routes, Visits, lay_out
+from simulator.plan.routes import ANSWER_LOST, INPUT_LOST, NO_REASON, Routes, Visits, make_routes
 from simulator.plan.serving import ServingPlan, make_serving
 from simulator.plan.stages import DEVICE, DOWNLINK, EDGE, UPLINK, Stage
 from simulator.plan.system import System
@@ -202,7 +202,7 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
     def column(name: str) -> Floats:
         return np.concatenate([getattr(table, name).ravel() for table in tables])
 
-    stages, routes = lay_out(
+    stages, routes = make_routes(
         two_tiers(
             device_s=column("device_s"),
             bits_up=column("bytes_up") * 8,

@@ -56,8 +56,8 @@ class Routes(NamedTuple):
         ``stage``: place in the stages of the plan. ``work``: seconds, or bits on a link. ``delay_s``: from the end of
         the leg until the next queue is reached, or the answer is on the device. ``is_last``. ``loss``: reason to drop a
         request of which bits got lost here, `NO_REASON` if it goes on without them. ``full_row``: row that takes over
-        where there is no room for the request, `NO_ROW` if it is dropped; ``full``: reason for either; ``back_s``: delay
-        until that row begins.
+        where there is no room for the request, `NO_ROW` if it is dropped; ``full``: reason for either; ``back_s``:
+        delay until that row begins.
     """
 
     first: NDArray[np.int32]
@@ -92,7 +92,7 @@ class Visits:
     loss : array of int
         Reason to drop a request of which bits got lost there.
     rest_s : array or None
-        Time on the device of all that a request still lacks when it finds no room at this server; None if it is dropped.
+        Time on the device of all that a request lacks when it finds no room at this server; None if it is dropped.
     back_s : array or None
         Delay until the device knows.
     """
@@ -106,7 +106,7 @@ class Visits:
     back_s: Floats | None = None
 
 
-def lay_out(visits: Sequence[Visits]) -> tuple[tuple[Stage, ...], Routes]:
+def make_routes(visits: Sequence[Visits]) -> tuple[tuple[Stage, ...], Routes]:
     """Routes of all options, in the order of the stages, and after them the rows that take over.
 
     Returns

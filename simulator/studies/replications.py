@@ -13,8 +13,8 @@ import numpy as np
 
 from simulator.accounts.energy import busy_s, end_of_run_s
 from simulator.accounts.window import Window, first_run_out_s, require_requests
-from simulator.engines.log import RequestLog
 from simulator.engines.choose import choose, effort
+from simulator.engines.log import RequestLog
 from simulator.inference.metrics import RunFacts
 from simulator.inference.run_length import shortness
 from simulator.inference.saturation import Loads, loads_of, overload

@@ -144,8 +144,8 @@ def airtime_until(plan: Any, workload: Any, log: Any, cell: int, end: float) -> 
     """What each transfer that a shared cell has had from the start would have got of its airtime by an instant."""
     begins, ends = [], []
     for stage, bits in (("uplink", plan.work("uplink")), ("downlink", plan.work("downlink"))):
-        begin = getattr(log, f"{stage}_start_s") + np.nan_to_num(getattr(log, f"{stage}_wake_s"))
-        over = np.where(np.isnan(getattr(log, f"{stage}_end_s")), end, getattr(log, f"{stage}_end_s"))
+        begin = log.start_s[stage] + np.nan_to_num(log.wake_s[stage])
+        over = np.where(np.isnan(log.end_s[stage]), end, log.end_s[stage])
         shares = (plan.cell_of[workload.device] == cell) & (bits[log.row] > 0) & (begin < end)
         begins.append(begin[shares])
         ends.append(over[shares])
@@ -161,12 +161,12 @@ def walked_j(system: Any, plan: Any, workload: Any, log: Any, device: int, end: 
     mine = workload.device == device
 
     def intervals(stage: str) -> list[tuple[float, float]]:
-        starts, ends = getattr(log, f"{stage}_start_s")[mine], getattr(log, f"{stage}_end_s")[mine]
+        starts, ends = log.start_s[stage][mine], log.end_s[stage][mine]
         known = ~np.isnan(starts)
         return list(zip(starts[known].tolist(), np.where(np.isnan(ends), end, ends)[known].tolist(), strict=True))
 
     def bits_from(stage: str) -> list[float]:
-        starts, wakes = getattr(log, f"{stage}_start_s")[mine], getattr(log, f"{stage}_wake_s")[mine]
+        starts, wakes = log.start_s[stage][mine], log.wake_s[stage][mine]
         known = ~np.isnan(starts)
         return (starts[known] + np.nan_to_num(wakes[known])).tolist()
 
@@ -197,8 +197,8 @@ def walked_j(system: Any, plan: Any, workload: Any, log: Any, device: int, end: 
         at_work = any(a <= middle < b for a, b in computing)
         total += (stop - start) * ((card_.active_w if at_work else card_.idle_w) + radio_w(middle))
     for way, channel, each in (
-        (up, plan.uplink[plan.uplink_of[device]], radio_.uplink_energy_per_bit.value),
-        (down, plan.downlink[plan.downlink_of[device]], radio_.downlink_energy_per_bit.value),
+        (up, plan.links["uplink"].channel(device), radio_.uplink_energy_per_bit.value),
+        (down, plan.links["downlink"].channel(device), radio_.downlink_energy_per_bit.value),
     ):
         arrays = (channel.edges_s, channel.rates_bps, channel.cumulative_bits)
         if plan.cell_of is None:

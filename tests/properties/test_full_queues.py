@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generated import lone_plan
+from generated import lone_plan, remade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,7 +93,7 @@ def laid_out(
 ) -> tuple[Plan, Workload]:
     """One device for each request, over an instant link."""
     count = len(arrivals)
-    plan = replace(
+    plan = remade(
         lone_plan(count),
         edge_s=np.array(services) / 8,
         serving=rules,

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from generated import cases
+from generated import cases, remade, rest_s
 from hypothesis import assume, given
 
 from simulator.engines import fast, reference
@@ -28,7 +28,6 @@ from simulator.workload import Workload
 Run = Callable[[Plan, Workload], RequestLog]
 engines = pytest.mark.parametrize("run", [reference.run, fast.run], ids=["reference", "fast"])
 STAGES = ("device", "uplink", "edge", "downlink", "fallback")
-INSTANTS = (*(f"{stage}_{end}_s" for stage in STAGES for end in ("start", "end")), "finish_s")
 
 
 def most_at_once(starts: np.ndarray, ends: np.ndarray) -> int:
@@ -42,7 +41,9 @@ def most_at_once(starts: np.ndarray, ends: np.ndarray) -> int:
 @given(case=cases())
 def test_instants_of_a_request_never_go_back(run: Run, case: tuple[Plan, Workload]) -> None:
     log = run(*case)
-    path = np.column_stack([case[1].arrival_s, *(getattr(log, name) for name in INSTANTS)])
+    path = np.column_stack(
+        [case[1].arrival_s, *(part[stage] for stage in STAGES for part in (log.start_s, log.end_s)), log.finish_s]
+    )
     for row in path:
         known = row[~np.isnan(row)]
         assert (np.diff(known) >= 0).all()
@@ -62,8 +63,8 @@ def test_no_station_serves_more_than_it_can(run: Run, case: tuple[Plan, Workload
         ends = np.concatenate((log.end_s["device"][first], log.end_s["fallback"][second]))
         assert most_at_once(starts, ends) <= 1
         for stage in ("uplink", "downlink"):
-            begun = mine & ~np.isnan(getattr(log, f"{stage}_start_s"))
-            assert most_at_once(getattr(log, f"{stage}_start_s")[begun], getattr(log, f"{stage}_end_s")[begun]) <= 1
+            begun = mine & ~np.isnan(log.start_s[stage])
+            assert most_at_once(log.start_s[stage][begun], log.end_s[stage][begun]) <= 1
     leaders = np.flatnonzero(log.batch == np.arange(workload.size))
     assert most_at_once(log.start_s["edge"][leaders], log.end_s["edge"][leaders]) <= plan.servers["edge"].workers
     sizes = np.bincount(log.batch[log.batch >= 0], minlength=1)
@@ -83,7 +84,7 @@ def test_first_come_first_served_at_every_single_server(run: Run, case: tuple[Pl
         "downlink": log.end_s["edge"],
     }
     for stage, joins in joined.items():
-        starts = getattr(log, f"{stage}_start_s")
+        starts = log.start_s[stage]
         for device in range(plan.group_of.size):
             begun = np.flatnonzero((workload.device == device) & ~np.isnan(starts))
             order = np.lexsort((begun, joins[begun]))
@@ -99,13 +100,16 @@ def test_every_transfer_carries_its_bits(run: Run, case: tuple[Plan, Workload]) 
     shares = np.zeros(workload.size, dtype=bool) if plan.cell_of is None else plan.cell_of[workload.device] >= 0
     uplink = [plan.uplink[k] for k in plan.uplink_of]
     downlink = [plan.downlink[k] for k in plan.downlink_of]
-    for stage, bits, channels in (("uplink", plan.work("uplink"), uplink), ("downlink", plan.work("downlink"), downlink)):
-        starts, ends = getattr(log, f"{stage}_start_s"), getattr(log, f"{stage}_end_s")
-        sent = getattr(log, f"{stage}_sent_bits") if plan.counts_bits else bits[log.row]
+    for stage, bits, channels in (
+        ("uplink", plan.work("uplink"), uplink),
+        ("downlink", plan.work("downlink"), downlink),
+    ):
+        starts, ends = log.start_s[stage], log.end_s[stage]
+        sent = log.sent_bits[stage] if plan.counts_bits else bits[log.row]
         for i in np.flatnonzero(~np.isnan(ends) & ~shares):
             channel: Channel = channels[workload.device[i]]
             arrays = (channel.edges_s, channel.rates_bps, channel.cumulative_bits)
-            begin = starts[i] + np.nan_to_num(getattr(log, f"{stage}_wake_s")[i])
+            begin = starts[i] + np.nan_to_num(log.wake_s[stage][i])
             assert bits_sent(begin, ends[i] - begin, *arrays) == pytest.approx(sent[i], abs=1e-9)
 
 
@@ -121,7 +125,7 @@ def test_what_is_sent_is_delivered_or_lost(run: Run, case: tuple[Plan, Workload]
     ):
         if losses is None:
             continue
-        starts = getattr(log, f"{stage}_start_s")
+        starts = log.start_s[stage]
         for device in range(plan.group_of.size):
             mine = np.flatnonzero((workload.device == device) & ~np.isnan(starts))
             k = losses.delivered_of[device]
@@ -136,7 +140,7 @@ def test_what_is_sent_is_delivered_or_lost(run: Run, case: tuple[Plan, Workload]
                     transmission += 1
                     lost += 0.0 if through else frame
                     left -= frame if through or not losses.retransmit[device] else 0.0
-                assert (getattr(log, f"{stage}_sent_bits")[i], getattr(log, f"{stage}_lost_bits")[i]) == (sent, lost)
+                assert (log.sent_bits[stage][i], log.lost_bits[stage][i]) == (sent, lost)
                 reached = not np.isnan(log.start_s["edge"][i]) if stage == "uplink" else log.status[i] == COMPLETED
                 spoilt = lost > 0 and not losses.retransmit[device]
                 assert not (spoilt and reached) or (stage == "uplink" and plan.tolerates_loss[plan.group_of[device]])
@@ -150,18 +154,18 @@ def test_airtime_of_a_cell_is_shared_equally(run: Run, case: tuple[Plan, Workloa
     assert plan.cell_of is not None
     log = run(plan, workload)
     rates = {
-        "uplink": np.array([plan.uplink[k].rates_bps[0] for k in plan.uplink_of]),
-        "downlink": np.array([plan.downlink[k].rates_bps[0] for k in plan.downlink_of]),
+        name: np.array([link.channel(device).rates_bps[0] for device in range(plan.group_of.size)])
+        for name, link in plan.links.items()
     }
     for cell in (0, 1):
         transfers = []
         for stage, rate_bps in rates.items():
-            sent = getattr(log, f"{stage}_sent_bits")
-            begin = getattr(log, f"{stage}_start_s") + np.nan_to_num(getattr(log, f"{stage}_wake_s"))
-            end = np.minimum(np.nan_to_num(getattr(log, f"{stage}_end_s"), nan=np.inf), plan.horizon_s)
+            sent = log.sent_bits[stage]
+            begin = log.start_s[stage] + np.nan_to_num(log.wake_s[stage])
+            end = np.minimum(np.nan_to_num(log.end_s[stage], nan=np.inf), plan.horizon_s)
             for i in np.flatnonzero((plan.cell_of[workload.device] == cell) & (sent > 0)):
                 if begin[i] <= plan.horizon_s:
-                    left = np.nan_to_num(log.airtime_left_s[i]) if np.isnan(getattr(log, f"{stage}_end_s")[i]) else 0
+                    left = np.nan_to_num(log.airtime_left_s[i]) if np.isnan(log.end_s[stage][i]) else 0
                     transfers.append((begin[i], end[i], sent[i] / rate_bps[workload.device[i]] - left))
         instants = np.unique([t for begin, end, _ in transfers for t in (begin, end)])
         for begin, end, airtime in transfers:
@@ -181,13 +185,12 @@ def test_everything_twice_as_fast_is_over_in_half_the_time(run: Run, case: tuple
     def faster(channel: Channel) -> Channel:
         return Channel(channel.edges_s / 2, channel.rates_bps * 2)
 
-    half = replace(
+    half = remade(
         plan,
         device_s=plan.work("device") / 2,
         edge_s=plan.work("edge") / 2,
-        fallback_s=plan.work("fallback") / 2,
-        uplink=tuple(map(faster, plan.uplink)),
-        downlink=tuple(map(faster, plan.downlink)),
+        fallback_s=rest_s(plan) / 2,
+        links={name: replace(link, channels=tuple(map(faster, link.channels))) for name, link in plan.links.items()},
         propagation_s=plan.propagation_s / 2,
         tail_ends_s=tuple(ends / 2 for ends in plan.tail_ends_s),
         wake_delays_s=tuple(delays / 2 for delays in plan.wake_delays_s),
@@ -196,8 +199,10 @@ def test_everything_twice_as_fast_is_over_in_half_the_time(run: Run, case: tuple
         horizon_s=plan.horizon_s / 2,
     )
     slow, quick = run(plan, workload), run(half, replace(workload, arrival_s=workload.arrival_s / 2))
-    for name in INSTANTS:
-        assert (getattr(slow, name) / 2).tobytes() == getattr(quick, name).tobytes()
+    for stage in STAGES:
+        for part in ("start_s", "end_s"):
+            assert (getattr(slow, part)[stage] / 2).tobytes() == getattr(quick, part)[stage].tobytes()
+    assert (slow.finish_s / 2).tobytes() == quick.finish_s.tobytes()
 
 
 @engines

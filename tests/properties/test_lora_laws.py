@@ -279,7 +279,10 @@ def answers_come_in_the_receive_windows(plan: Plan, workload: Workload, log: Req
         # a service of no length ends after those that end when it starts
         at_once = log.start_s["edge"][mine] == log.end_s["edge"][mine]
         mine = mine[np.lexsort((mine, at_once, log.end_s["edge"][mine]))]
-        if np.unique(log.end_s["edge"][mine[log.start_s["edge"][mine] == log.end_s["edge"][mine]]]).size < at_once.sum():
+        if (
+            np.unique(log.end_s["edge"][mine[log.start_s["edge"][mine] == log.end_s["edge"][mine]]]).size
+            < at_once.sum()
+        ):
             continue  # several of them at one instant: their order is that of the stations, not of this twin
         line = mine.tolist()
         left = {i: plan.work("downlink")[log.row[i]] / 8 for i in line}
@@ -313,7 +316,10 @@ def answers_come_in_the_receive_windows(plan: Plan, workload: Workload, log: Req
                 if asks and tries == 8:
                     gone.add(asked_for)
                     assert log.end_s["downlink"][asked_for] == end
-                    assert log.sent_bits["downlink"][asked_for] + 8 * left[asked_for] == plan.work("downlink")[log.row[asked_for]]
+                    assert (
+                        log.sent_bits["downlink"][asked_for] + 8 * left[asked_for]
+                        == plan.work("downlink")[log.row[asked_for]]
+                    )
                     line.remove(asked_for)
                     asked_for = -1
                 continue
@@ -635,7 +641,9 @@ def test_charges_add_up_to_power_times_time(
         log = reference.run(plan, workload)
         frames, end = Frames(plan, log), end_of_run_s(plan, workload, log)
         charged = attribute(system, plan, workload, log)
-        computes = np.nan_to_num(np.where(np.isnan(log.end_s["device"]), end, log.end_s["device"]) - log.start_s["device"])
+        computes = np.nan_to_num(
+            np.where(np.isnan(log.end_s["device"]), end, log.end_s["device"]) - log.start_s["device"]
+        )
         for device in np.unique(workload.device).tolist():
             mine, k = workload.device == device, frames.of(device)
             first, second = frames.end[k] + 1.0, frames.end[k] + 2.0

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
 import simulator
-from simulator.engines.media.cells import airtime_left_s, enter_cell, leave_cell, make_cells
+from simulator.engines.media.cells import Cells, enter_cell, leave_cell, make_cells, note_airtime_left
+from simulator.engines.records import as_objects
 from simulator.physics.sharing import next_end_s, virtual_at
 from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
@@ -41,17 +42,23 @@ def stepped(begin: list[float], airtime_s: list[float], until_s: float = math.in
     return ends, [max(part, 0.0) * STEP_S for part in left]
 
 
+def one_cell(airtime_s: list[float]) -> Cells:
+    """A cell with one device for each transfer."""
+    cells = make_cells(np.zeros(len(airtime_s), dtype=np.int32), len(airtime_s))
+    return cells._replace(cells=as_objects(cells.cells), airtime_s=np.array(airtime_s))
+
+
 def run_cell(begin: list[float], airtime_s: list[float]) -> list[float]:
     """End of each transfer by the cells of the engines, with one device each."""
-    cells = make_cells(np.zeros(len(begin), dtype=np.int32))
-    due_s = cells[-1]
+    cells = one_cell(airtime_s)
+    cell = cells.cells[0]
     ends, coming = [math.inf] * len(begin), sorted(range(len(begin)), key=lambda k: (begin[k], k))
-    while coming or due_s[0] < math.inf:
-        if coming and begin[coming[0]] < due_s[0]:
+    while coming or cell.due_s < math.inf:
+        if coming and begin[coming[0]] < cell.due_s:
             k = coming.pop(0)
-            enter_cell(cells, 0, begin[k], airtime_s[k], k)
+            enter_cell(cells, 0, begin[k], k)
         else:
-            now = float(due_s[0])
+            now = float(cell.due_s)
             ends[leave_cell(cells, 0, now)] = now
     return ends
 
@@ -71,16 +78,17 @@ def test_what_is_left_at_the_end_of_a_run_is_what_the_steps_leave(given_: list[t
     airtime = [size / 12 for _, size in given_]
     until = twelfths / 12
     ends, left = stepped(begin, airtime, until)
-    cells = make_cells(np.zeros(len(begin), dtype=np.int32))
+    cells = one_cell(airtime)
+    cell = cells.cells[0]
     for k in sorted(range(len(begin)), key=lambda k: (begin[k], k)):
-        while cells[-1][0] <= min(begin[k], until):
-            leave_cell(cells, 0, float(cells[-1][0]))
+        while cell.due_s <= min(begin[k], until):
+            leave_cell(cells, 0, float(cell.due_s))
         if begin[k] < until:
-            enter_cell(cells, 0, begin[k], airtime[k], k)
-    while cells[-1][0] <= until:
-        leave_cell(cells, 0, float(cells[-1][0]))
+            enter_cell(cells, 0, begin[k], k)
+    while cell.due_s <= until:
+        leave_cell(cells, 0, float(cell.due_s))
     found = np.zeros(len(begin))
-    airtime_left_s(cells, until, found)
+    note_airtime_left(cells, found, until)
     unfinished = [k for k in range(len(begin)) if begin[k] < until and ends[k] == math.inf]
     expected = [left[k] for k in unfinished]
     assert found[unfinished].tolist() == pytest.approx(expected, abs=STEP_S * len(given_))

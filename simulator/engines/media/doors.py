@@ -39,7 +39,7 @@ def begins(w: Any, request: int, device: int, stage: Any, wire: Any, bits: float
     bits : float
     now : float
     """
-    if HAS_LORAWAN:
+    if HAS_LORAWAN:  # noqa: SIM102 - numba drops the branch if the flag stands alone
         if wire.medium == FRAMES:
             return take_up(w.lora, w.book, request, device, now, bits)
     air, radio = w.air, w.air.radios[device]

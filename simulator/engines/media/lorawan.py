@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.media.frames import (
-    FRAME_COLUMNS,
     ANSWERS,
     BYTES,
     CHANNEL,
@@ -37,6 +36,7 @@ from simulator.engines.media.frames import (
     DEVICE,
     END_S,
     FIRST_S,
+    FRAME_COLUMNS,
     LOST,
     REQUEST,
     SECOND_S,
@@ -73,10 +73,10 @@ class Lora(NamedTuple):
     devices : records, shape (d,)
         ``group``, ``received_dbm``, ``uses`` as in the plan, ``propagation_s``. ``rate``, ``heard``: data rate, and
         frames received at it. ``sent``, ``tries``: frames sent so far, and how often the frame at hand was.
-        ``left_bytes``: what the device still has to send of its message, 0 when it asks for an answer. ``ready_s``: end
-        of the receive windows of the last frame. ``channel``, ``size``, ``airtime_s``, ``end_s``, ``lost``: of the frame
-        that comes next or is on the air; ``row``: of the last one in the log, -1 before the first. ``opens``: whether a
-        window after it can still bring an answer. ``line``, ``line_end``: ends of the line of requests whose answers
+        ``left_bytes``: what the device still has to send of its message, 0 when it asks for an answer. ``ready_s``:
+        end of the receive windows of the last frame. ``channel``, ``size``, ``airtime_s``, ``end_s``, ``lost``: of the
+        frame that comes next or is on the air; ``row``: of the last one in the log, -1 before the first. ``opens``:
+        whether a window after it can still bring an answer. ``line``, ``line_end``: ends of the line of requests whose answers
         wait at the server, -1 for none; ``coming``: bytes of the first one's answer that are on their way.
     groups, rates, bands : records, shapes (g,), (g, data rates), (g, sub-bands)
         Rules, see `simulator.plan.lora`.
@@ -84,8 +84,8 @@ class Lora(NamedTuple):
         ``free_s``: end of the silence. ``newest``, ``remembered``: frames of the last hour, see
         `simulator.physics.duty`.
     asks : records, shape (requests,)
-        ``behind``: who is next in the line. ``left_bytes``: of the answer that a request still waits for. ``is_asking``:
-        whether a device is asking for it.
+        ``behind``: who is next in the line. ``left_bytes``: of the answer that a request still waits for.
+        ``is_asking``: whether a device is asking for it.
     band_of, demodulation_dbm, draws : array
         As in the plan.
     starts_s, airtimes_s : array, shape (d, sub-bands, m)

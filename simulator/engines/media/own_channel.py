@@ -36,8 +36,8 @@ class Air(NamedTuple):
         Segments of all channels; each channel has one entry more than segments.
     delivered : array of int
     radios : records, shape (devices,)
-        ``first``, ``last``: stages of its tail. ``quiet_since_s``, ``awake_from_s``: end of the last transfer and of the
-        last promotion. ``cell``: -1 for none; ``on_air``: transfers in it that are going on. ``propagation_s``.
+        ``first``, ``last``: stages of its tail. ``quiet_since_s``, ``awake_from_s``: end of the last transfer and of
+        the last promotion. ``cell``: -1 for none; ``on_air``: transfers in it that are going on. ``propagation_s``.
     tail_ends_s, wake_delays_s : array of float
         Of all groups, see `simulator.physics.rrc`.
     """
