@@ -108,8 +108,8 @@ def speeds() -> None:
     for name, timed in SYSTEMS.items():
         actions, requests = textbook_of(timed)
         if timed.engines:
-            more, sizes = of_engines(prepared(timed, FEW), prepared(timed, MANY))
-            actions, requests = actions | more, requests | sizes
+            more, counts = of_engines(prepared(timed, FEW), prepared(timed, MANY))
+            actions, requests = actions | more, requests | counts
         print(line_of(name, requests, best_s(actions)), flush=True)
     for name, (scenario, few, many) in BUNDLED.items():
         actions, requests = of_engines(prepared_bundled(scenario, few), prepared_bundled(scenario, many))
