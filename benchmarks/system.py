@@ -17,10 +17,10 @@ from textbook.devices import Row
 from textbook.setting import Setting
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from simulator.engines.base import RequestLog
 from worlds import card, chain, scenario
 
 from simulator.accounts.requests import table
+from simulator.engines.log import RequestLog
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.plan import Plan
 from simulator.plan.prepare import prepare

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.engines import fast, reference
-from simulator.engines.log import DROPPED, QUEUE_FULL, TURNED_BACK, RequestLog
+from simulator.engines.log import DROPPED, RequestLog
 from simulator.physics.queueing import has_room, left_waiting
 from simulator.plan.plan import Plan
+from simulator.plan.routes import QUEUE_FULL, TURNED_BACK
 from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.workload import Workload
 
@@ -164,7 +165,7 @@ def test_who_turns_back_is_who_would_have_been_dropped(
     returned = run(*laid_out(replace(rules, fallback=True), *rest))
     back = returned.reason == TURNED_BACK
     assert (back == (dropped.reason == QUEUE_FULL)).all()
-    assert (returned.fallback_start_s[back] == np.array(rest[0])[back] / 8).all()
+    assert (returned.start_s["fallback"][back] == np.array(rest[0])[back] / 8).all()
 
 
 @engines

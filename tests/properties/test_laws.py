@@ -12,17 +12,10 @@ from generated import cases, remade, rest_s
 from hypothesis import assume, given
 
 from simulator.engines import fast, reference
-from simulator.engines.log import (
-    ANSWER_LOST,
-    COMPLETED,
-    DROPPED,
-    INPUT_LOST,
-    QUEUE_FULL,
-    TURNED_BACK,
-    RequestLog,
-)
+from simulator.engines.log import COMPLETED, DROPPED, RequestLog
 from simulator.physics.link import Channel, bits_sent
 from simulator.plan.plan import Plan
+from simulator.plan.routes import ANSWER_LOST, INPUT_LOST, QUEUE_FULL, TURNED_BACK
 from simulator.workload import Workload
 
 Run = Callable[[Plan, Workload], RequestLog]
@@ -98,12 +91,8 @@ def test_every_transfer_carries_its_bits(run: Run, case: tuple[Plan, Workload]) 
     plan, workload = case
     log = run(plan, workload)
     shares = np.zeros(workload.size, dtype=bool) if plan.cell_of is None else plan.cell_of[workload.device] >= 0
-    uplink = [plan.uplink[k] for k in plan.uplink_of]
-    downlink = [plan.downlink[k] for k in plan.downlink_of]
-    for stage, bits, channels in (
-        ("uplink", plan.work("uplink"), uplink),
-        ("downlink", plan.work("downlink"), downlink),
-    ):
+    for stage, link in plan.links.items():
+        bits, channels = plan.work(stage), [link.channel(device) for device in range(plan.group_of.size)]
         starts, ends = log.start_s[stage], log.end_s[stage]
         sent = log.sent_bits[stage] if plan.counts_bits else bits[log.row]
         for i in np.flatnonzero(~np.isnan(ends) & ~shares):

@@ -21,14 +21,17 @@ from worlds import card, chain, scenario
 
 from simulator.accounts.energy import attribute, end_of_run_s
 from simulator.accounts.frame_times import downlink_service_s, uplink_service_s
-from simulator.engines import fast, lora_network, lorawan, reference
-from simulator.engines.log import ANSWER_LOST, COMPLETED, DROPPED, INPUT_LOST, RequestLog
+from simulator.engines import fast, reference, world
+from simulator.engines.log import COMPLETED, DROPPED, RequestLog
+from simulator.engines.media import doors, lora_talk, lorawan
 from simulator.engines.media.frames import BYTES, REQUEST
+from simulator.engines.steps import Step
 from simulator.physics.lora import downlink_airtime_s, uplink_airtime_s
 from simulator.plan.channels import with_drawn_channels
 from simulator.plan.lora import LoraPlan
 from simulator.plan.plan import Plan
 from simulator.plan.prepare import prepare
+from simulator.plan.routes import ANSWER_LOST, INPUT_LOST
 from simulator.plan.sources import sources
 from simulator.scenario.load import load_scenario
 from simulator.workload import Workload, draw
@@ -412,12 +415,13 @@ Patch = pytest.MonkeyPatch
 
 
 def frames_that_touch_collide(monkeypatch: Patch) -> None:
-    def start_frame(plan: Any, radios: Any, device: int, now: float) -> float:
-        radios.end_s[radios.end_s == now] += 1e-9
-        return original(plan, radios, device, now)
+    def start_frame(lora: Any, device: int, now: float) -> float:
+        for radio in lora.devices:
+            radio.end_s += 1e-9 * (radio.end_s == now)
+        return original(lora, device, now)
 
-    original = lora_network.start_frame
-    monkeypatch.setattr(lora_network, "start_frame", start_frame)
+    original = lora_talk.start_frame
+    monkeypatch.setattr(lora_talk, "start_frame", start_frame)
 
 
 def nobody_survives_a_collision(monkeypatch: Patch) -> None:
@@ -429,15 +433,16 @@ def the_stronger_survives_by_any_margin(monkeypatch: Patch) -> None:
 
 
 def only_the_later_frame_is_lost(monkeypatch: Patch) -> None:
-    def start_frame(plan: Any, radios: Any, device: int, now: float) -> float:
-        before = radios.lost.copy()
-        end = original(plan, radios, device, now)
-        before[device] = radios.lost[device]
-        radios.lost[:] = before
+    def start_frame(lora: Any, device: int, now: float) -> float:
+        before = [radio.lost for radio in lora.devices]
+        end = original(lora, device, now)
+        before[device] = lora.devices[device].lost
+        for radio, lost in zip(lora.devices, before, strict=True):
+            radio.lost = lost
         return end
 
-    original = lora_network.start_frame
-    monkeypatch.setattr(lora_network, "start_frame", start_frame)
+    original = lora_talk.start_frame
+    monkeypatch.setattr(lora_talk, "start_frame", start_frame)
 
 
 def the_off_time_is_forgotten(monkeypatch: Patch) -> None:
@@ -449,103 +454,109 @@ def the_hour_is_forgotten(monkeypatch: Patch) -> None:
 
 
 def the_next_frame_does_not_wait_for_the_windows(monkeypatch: Patch) -> None:
-    def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> int:
-        follows = original(plan, radios, frames, device, now)
-        radios.ready_s[device] = now
+    def end_frame(lora: Any, device: int, now: float) -> int:
+        follows = original(lora, device, now)
+        lora.devices[device].ready_s = now
         return follows
 
-    original = lora_network.end_frame
-    monkeypatch.setattr(lora_network, "end_frame", end_frame)
+    original = lora_talk.end_frame
+    monkeypatch.setattr(lora_talk, "end_frame", end_frame)
 
 
 def the_second_window_is_waited_for_in_any_case(monkeypatch: Patch) -> None:
-    def answer(plan: Any, radios: Any, frames: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
-        before = radios.ready_s[device]
-        came = original(plan, radios, frames, request, device, *more)
-        radios.ready_s[device] = max(before, radios.ready_s[device])
+    def answer(lora: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
+        radio = lora.devices[device]
+        before = radio.ready_s
+        came = original(lora, request, device, *more)
+        radio.ready_s = max(before, radio.ready_s)
         return came
 
-    original = lora_network.answer
-    monkeypatch.setattr(lora_network, "answer", answer)
+    original = lora_talk.answer
+    monkeypatch.setattr(lora_talk, "answer", answer)
 
 
 def an_acknowledged_frame_is_answered_later(monkeypatch: Patch) -> None:
-    def answer(plan: Any, *more: Any) -> tuple[float, float, int]:
-        return original(plan._replace(confirmed=np.zeros_like(plan.confirmed)), *more)
+    def answer(lora: Any, *more: Any) -> tuple[float, float, int]:
+        before = [group.confirmed for group in lora.groups]
+        for group in lora.groups:
+            group.confirmed = 0
+        came = original(lora, *more)
+        for group, confirmed in zip(lora.groups, before, strict=True):
+            group.confirmed = confirmed
+        return came
 
-    original = lora_network.answer
-    monkeypatch.setattr(lora_network, "answer", answer)
+    original = lora_talk.answer
+    monkeypatch.setattr(lora_talk, "answer", answer)
 
 
 def a_lost_frame_is_answered(monkeypatch: Patch) -> None:
-    def end_frame(plan: Any, radios: Any, frames: Any, device: int, now: float) -> int:
-        follows = original(plan, radios, frames, device, now)
-        radios.opens[device] = frames[radios.row[device], BYTES] > 0 or radios.opens[device]
+    def end_frame(lora: Any, device: int, now: float) -> int:
+        follows = original(lora, device, now)
+        radio = lora.devices[device]
+        radio.opens = lora.frames[radio.row, BYTES] > 0 or radio.opens
         return follows
 
-    original = lora_network.end_frame
-    monkeypatch.setattr(lora_network, "end_frame", end_frame)
+    original = lora_talk.end_frame
+    monkeypatch.setattr(lora_talk, "end_frame", end_frame)
 
 
 def who_has_sent_nothing_is_answered(monkeypatch: Patch) -> None:
-    def make_radios(plan: LoraPlan) -> lorawan.Radios:
-        radios = original(plan)
-        radios.row[:] = 0
-        radios.opens[:] = True
-        return radios
+    def make_lora(*all_: Any) -> lorawan.Lora:
+        lora = original(*all_)
+        lora.devices["row"], lora.devices["opens"] = 0, 1
+        return lora
 
-    original = lora_network.make_radios
-    monkeypatch.setattr(lora_network, "make_radios", make_radios)
+    original = world.make_lora
+    monkeypatch.setattr(world, "make_lora", make_lora)
 
 
 def only_its_own_frames_bring_an_answer(monkeypatch: Patch) -> None:
-    def answer(plan: Any, radios: Any, frames: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
-        row = radios.row[device]
-        if row < 0 or frames[row, REQUEST] != request:
+    def answer(lora: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
+        row = lora.devices[device].row
+        if row < 0 or lora.frames[row, REQUEST] != request:
             return np.inf, np.inf, 0
-        return original(plan, radios, frames, request, device, *more)
+        return original(lora, request, device, *more)
 
-    original = lora_network.answer
-    monkeypatch.setattr(lora_network, "answer", answer)
+    original = lora_talk.answer
+    monkeypatch.setattr(lora_talk, "answer", answer)
 
 
 def a_frame_brings_two_answers(monkeypatch: Patch) -> None:
-    def answer(plan: Any, radios: Any, frames: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
-        came = original(plan, radios, frames, request, device, *more)
-        radios.opens[device] = True
+    def answer(lora: Any, request: int, device: int, *more: Any) -> tuple[float, float, int]:
+        came = original(lora, request, device, *more)
+        lora.devices[device].opens = 1
         return came
 
-    original = lora_network.answer
-    monkeypatch.setattr(lora_network, "answer", answer)
+    original = lora_talk.answer
+    monkeypatch.setattr(lora_talk, "answer", answer)
 
 
 def it_asks_though_messages_wait(monkeypatch: Patch) -> None:
-    def start(uplink: lora_network.LoraUplink, now_s: float) -> None:
-        if uplink.network.has_to_ask(uplink.device):
-            uplink.free -= 1
-            uplink.network.ask(uplink.device)
+    def start(run: reference.Run, number: int) -> None:
+        if number < len(run.stations) and run.w.lora and run.stations[number].free and doors.wants(run.w, number):
+            run.is_due[number] = False
+            run.stations[number].free -= 1
+            run.expect(*doors.starts(run.w, number, run.agenda.now))
         else:
-            original(uplink, now_s)
+            original(run, number)
 
-    original = lora_network.LoraUplink.start
-    monkeypatch.setattr(lora_network.LoraUplink, "start", start)
-    whole = lora_network.LoraNetwork.start_frame
+    original = reference.Run.start
+    monkeypatch.setattr(reference.Run, "start", start)
+    whole = doors.may_start
 
-    def start_frame(network: lora_network.LoraNetwork, moment: reference.Moment) -> None:
-        station = network.run.uplinks[network.run.device[moment.request]]
-        station.waiting, waiting = [], station.waiting
-        whole(network, moment)
-        station.waiting = waiting
+    def may_start(lora: Any, request: int, device: int, now: float, is_awaited: bool) -> Step:
+        return whole(lora, request, device, now, False)
 
-    monkeypatch.setattr(lora_network.LoraNetwork, "start_frame", start_frame)
+    monkeypatch.setattr(doors, "may_start", may_start)
 
 
 def the_network_compares_with_the_best_gateways(monkeypatch: Patch) -> None:
-    def end_frame(plan: Any, *more: Any) -> int:
-        return original(plan._replace(demodulation_dbm=plan.sensitivity_dbm), *more)
+    def end_frame(lora: Any, *more: Any) -> int:
+        best = np.array([[at_rate.sensitivity_dbm for at_rate in group] for group in lora.rates])
+        return original(lora._replace(demodulation_dbm=best), *more)
 
-    original = lora_network.end_frame
-    monkeypatch.setattr(lora_network, "end_frame", end_frame)
+    original = lora_talk.end_frame
+    monkeypatch.setattr(lora_talk, "end_frame", end_frame)
 
 
 def a_lost_frame_is_tried_nine_times(monkeypatch: Patch) -> None:
@@ -553,7 +564,7 @@ def a_lost_frame_is_tried_nine_times(monkeypatch: Patch) -> None:
 
 
 def a_message_without_bytes_begins_the_asking_anew(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(lora_network, "begin_asking", lambda radios, device: lorawan.begin_message(radios, device, 0.0))
+    monkeypatch.setattr(lora_talk, "begin_asking", lambda lora, device: lorawan.begin_message(lora, device, 0.0))
 
 
 def the_network_decides_a_frame_too_early(monkeypatch: Patch) -> None:

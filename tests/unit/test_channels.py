@@ -38,11 +38,12 @@ def rates(replication: int = 0, **changes: Any) -> dict[tuple[str, int], np.ndar
     system, plans = prepare(load_scenario(document(**changes)))
     drawn = with_drawn_channels(plans, system, replication)
     for plan in drawn[1:]:
-        assert plan.uplink is drawn[0].uplink
-        assert plan.downlink is drawn[0].downlink
+        for name, link in plan.links.items():
+            assert link.channels is drawn[0].links[name].channels
     first = drawn[0]
-    up = {("up", d): first.uplink[k].rates_bps for d, k in enumerate(first.uplink_of)}
-    return up | {("down", d): first.downlink[k].rates_bps for d, k in enumerate(first.downlink_of)}
+    names = {"up": "uplink", "down": "downlink"}
+    devices = range(system.devices)
+    return {(way, d): first.links[name].channel(d).rates_bps for way, name in names.items() for d in devices}
 
 
 def test_devices_directions_replications_and_seeds_have_channels_of_their_own() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from generated import remade
 from worlds import scenario
 
 from simulator.engines import fast
@@ -60,7 +61,7 @@ def test_levels_are_those_of_the_channel_that_policies_are_told() -> None:
     rules = link.parameters()
     for device in range(20):
         rate = rules.settled_rate(plan.lora.received_dbm[device])
-        airtime_s = rules.most_bytes[rate] * 8 * 0.01 / plan.uplink[plan.uplink_of[device]].rates_bps[0]
+        airtime_s = rules.most_bytes[rate] * 8 * 0.01 / plan.links["uplink"].channel(device).rates_bps[0]
         assert plan.lora.first_rate[device] == rate
         # from SF12 to SF7 the airtimes of full frames are table rows
         expected = [2.793472, 1.560576, 0.698368, 0.676864, 0.707072, 0.399616][rate]
@@ -91,7 +92,7 @@ def test_frames_of_the_last_hour_are_all_remembered() -> None:
         )
         assert plan.lora is not None
         sizes = np.where(plan.work("uplink") > 0, 8.0, 0.0)
-        plan = replace(plan, bits_up=sizes, bits_down=np.zeros_like(sizes), horizon_s=8 * 3600.0)
+        plan = remade(plan, bits_up=sizes, bits_down=np.zeros_like(sizes), horizon_s=8 * 3600.0)
         more = replace(plan, lora=plan.lora._replace(hour_frames=10 * plan.lora.hour_frames))
         drawn = draw(sources(system), 1, 0)
         one, other = fast.run(plan, drawn).frames, fast.run(more, drawn).frames

@@ -84,9 +84,10 @@ def test_policies_devices_of_a_group_and_both_directions_begin_together(tmp_path
     starts = []
     for changes, replication in (({}, 0), ({}, 1), ({"seed": 2}, 0)):
         one, other = drawn(world(tmp_path, **changes), replication)
-        assert one.uplink is other.uplink
-        assert one.uplink_of.tolist() == one.downlink_of.tolist() == [0, 0, 1]
-        for up, down in zip(one.uplink, one.downlink, strict=True):
+        up_link, down_link = one.links["uplink"], one.links["downlink"]
+        assert up_link.channels is other.links["uplink"].channels
+        assert up_link.channel_of.tolist() == down_link.channel_of.tolist() == [0, 0, 1]
+        for up, down in zip(up_link.channels, down_link.channels, strict=True):
             assert up.edges_s.tolist() == down.edges_s.tolist()
             starts.append(up.edges_s[1])
     assert len(set(starts)) == 6
@@ -96,7 +97,7 @@ def test_recordings_of_unlike_length_begin_at_the_same_share(tmp_path: Path) -> 
     document = world(tmp_path)
     document["link"]["downlink"] = {"trace": trace(tmp_path, [(0.0, FAST), (HALF_S / 10, SLOW)], "short")}
     (plan, _) = drawn(document)
-    for up, down in zip(plan.uplink, plan.downlink, strict=True):
+    for up, down in zip(plan.links["uplink"].channels, plan.links["downlink"].channels, strict=True):
         assert down.edges_s * 10 == pytest.approx(up.edges_s)
 
 
@@ -112,7 +113,7 @@ def test_a_start_that_is_given_is_that_of_all_replications(tmp_path: Path, start
     document = world(tmp_path)
     document["link"]["uplink"]["start"] = f"{start_s} s"
     for replication in range(2):
-        for channel in drawn(document, replication)[0].uplink:
+        for channel in drawn(document, replication)[0].links["uplink"].channels:
             assert slow_from_s(channel) == max(HALF_S - start_s, 0.0)
             assert channel.rate_at_bps(0.0) == (FAST if start_s < HALF_S else SLOW)
 
@@ -126,7 +127,7 @@ def test_both_engines_begin_where_the_replication_does(tmp_path: Path, engine: s
         (plan,) = drawn(document, replication)
         mine = rows[rows["replication"] == replication]
         for _, row in mine.iterrows():
-            channel = plan.uplink[plan.uplink_of[row["device"]]]
+            channel = plan.links["uplink"].channel(row["device"])
             sent = bits_sent(row["arrival_s"] + row["uplink_wait_s"], row["uplink_service_s"], *arrays(channel))
             assert sent == pytest.approx(800_000, rel=1e-9)
 

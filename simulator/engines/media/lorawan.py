@@ -76,8 +76,8 @@ class Lora(NamedTuple):
         ``left_bytes``: what the device still has to send of its message, 0 when it asks for an answer. ``ready_s``:
         end of the receive windows of the last frame. ``channel``, ``size``, ``airtime_s``, ``end_s``, ``lost``: of the
         frame that comes next or is on the air; ``row``: of the last one in the log, -1 before the first. ``opens``:
-        whether a window after it can still bring an answer. ``line``, ``line_end``: ends of the line of requests whose answers
-        wait at the server, -1 for none; ``coming``: bytes of the first one's answer that are on their way.
+        whether a window after it can still bring an answer. ``line``, ``line_end``: ends of the line of requests whose
+        answers wait at the server, -1 for none; ``coming``: bytes of the first one's answer that are on their way.
     groups, rates, bands : records, shapes (g,), (g, data rates), (g, sub-bands)
         Rules, see `simulator.plan.lora`.
     silences : records, shape (d, sub-bands)

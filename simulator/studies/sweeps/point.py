@@ -133,7 +133,9 @@ class PointRunner:
         with suppress(OffloadSimError):  # the point itself will tell
             system, plans = self._prepared(point.scenario)
             requests = draw(sources(system), point.scenario.seed, 0)
-            first = Workload(**{field.name: getattr(requests, field.name)[:1] for field in fields(requests)})
+            columns = {field.name: getattr(requests, field.name) for field in fields(requests)}
+            begun: dict[str, Any] = {name: None if column is None else column[:1] for name, column in columns.items()}
+            first = Workload(**begun)
             expected = point.scenario.statistics.replications * self._setting.points_each
             plans = with_drawn_channels(plans, system, 0, first_reach_s(system, first))
             _, simulate = choose(self._setting.engine, effort(plans, requests.size) * expected, plans)
