@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from simulator.arrays import Row
 from simulator.figures import style
 from simulator.figures.canvas import Canvas
 from simulator.inference.pareto import OBJECTIVES, Objective
@@ -23,7 +24,6 @@ from simulator.studies.axes import evenly
 
 #: environments that one figure shows; of more, evenly chosen ones
 _MOST_ROWS = 4
-Row = Mapping[str, Any]
 
 
 def draw(fronts: Mapping[str, Sequence[Row]], objectives: Sequence[str], canvas: Canvas) -> Figure:

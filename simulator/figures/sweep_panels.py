@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from simulator.arrays import Row
 from simulator.figures import style
 from simulator.figures.canvas import Canvas
 from simulator.inference.reservations import interval_label, is_bound, remark
@@ -36,7 +37,6 @@ _LETTERS = {1: 48, 2: 46, 3: 30}
 _HOLLOW: dict[str, Any] = {"marker": "o", "markersize": 5.0, "markerfacecolor": "white", "markeredgewidth": 0.9}
 #: width that the policies at a name share
 _SPREAD = 0.6
-Row = Mapping[str, Any]
 
 
 def _bottom(axes: Sequence[AxisView]) -> AxisView:

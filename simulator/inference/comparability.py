@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Row = Mapping[str, Any]
+from simulator.arrays import Row
 
 #: difference between shares of answered requests up to which two means speak of the same requests
 SAME_SHARE = 0.01

@@ -20,15 +20,9 @@ import pyarrow as pa
 
 from simulator.accounts.request_columns import RequestColumns, group_names, policy_names
 from simulator.accounts.window import Window
+from simulator.arrays import Floats
 from simulator.inference.selection import Selection, select
-from simulator.inference.statistics import (
-    SHARED_IDLE,
-    FloatArray,
-    estimate_difference,
-    estimate_mean,
-    is_separated,
-    make_blocks,
-)
+from simulator.inference.statistics import SHARED_IDLE, estimate_difference, estimate_mean, is_separated, make_blocks
 
 #: metric of a difference row -> column of the requests table
 METRICS = {"latency_mean_s": "latency_s", "energy_mean_j": "energy_j"}
@@ -132,7 +126,7 @@ def _against_best(
     return rows
 
 
-def _values(selection: Selection, metric: str) -> FloatArray:
+def _values(selection: Selection, metric: str) -> Floats:
     column = METRICS[metric]
     return selection.completed(column) if metric == "latency_mean_s" else selection.floats(column)
 

@@ -29,9 +29,10 @@ import pyarrow as pa
 
 from simulator.accounts.request_columns import RequestColumns, policy_names
 from simulator.accounts.window import Window
+from simulator.arrays import Floats
 from simulator.inference.comparability import conditions
 from simulator.inference.selection import Selection, select, select_all
-from simulator.inference.statistics import SHARED_IDLE, Estimate, FloatArray, estimate_mean, make_blocks, percentiles
+from simulator.inference.statistics import SHARED_IDLE, Estimate, estimate_mean, make_blocks, percentiles
 
 #: columns of summary.csv in order; ``group`` follows ``policy`` when there is more than one
 SUMMARY_COLUMNS = (
@@ -224,7 +225,7 @@ def _deadline_miss_ratio(selection: Selection) -> float:
 
 
 def _accuracy(selection: Selection, top1: float | None) -> float:
-    kept: FloatArray | float = 1.0
+    kept: Floats | float = 1.0
     if selection.columns.has("accuracy_kept"):
         kept = selection.completed("accuracy_kept")
     known = _mean(selection.completed("correct") * kept)
@@ -233,6 +234,6 @@ def _accuracy(selection: Selection, top1: float | None) -> float:
     return known
 
 
-def _mean(values: FloatArray) -> float:
+def _mean(values: Floats) -> float:
     present = values[~np.isnan(values)]
     return float(present.mean()) if len(present) else math.nan

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.errors import Problem, ScenarioError, did_you_mean
 from simulator.inference.reservations import BOUND_OF, is_bound
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

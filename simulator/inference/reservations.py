@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
 
-Row = Mapping[str, Any]
+from simulator.arrays import Row
 
 #: half-width of the summary -> whether it is only a lower bound
 BOUND_OF: Mapping[str, str] = MappingProxyType(

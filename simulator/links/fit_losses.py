@@ -12,12 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Flags, Floats
 from simulator.errors import Problem, TraceError
 from simulator.links.fit import LAGS, Origin, autocorrelation, rounded
 from simulator.links.generator import GilbertElliottGenerator, LossStatistics
-
-Floats = NDArray[np.float64]
-Losses = NDArray[np.bool_]
 
 _ROUNDS = 500
 _SETTLED = 1e-7
@@ -25,7 +23,7 @@ _SETTLED = 1e-7
 _EDGE = 1e-6
 
 
-def loss_statistics(runs: Sequence[Losses]) -> LossStatistics:
+def loss_statistics(runs: Sequence[Flags]) -> LossStatistics:
     """The statistics that a Gilbert-Elliott generator is fitted to; ``runs`` hold True for a lost frame."""
     pooled = np.concatenate(runs)
     bursts = burst_lengths(runs)
@@ -40,7 +38,7 @@ def loss_statistics(runs: Sequence[Losses]) -> LossStatistics:
     )
 
 
-def burst_lengths(runs: Sequence[Losses]) -> NDArray[np.int64]:
+def burst_lengths(runs: Sequence[Flags]) -> NDArray[np.int64]:
     """Number of frames lost in a row, for every burst."""
     found = []
     for run in runs:
@@ -49,7 +47,7 @@ def burst_lengths(runs: Sequence[Losses]) -> NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def fit_gilbert_elliott(runs: Sequence[Losses], origin: Origin) -> GilbertElliottGenerator:
+def fit_gilbert_elliott(runs: Sequence[Flags], origin: Origin) -> GilbertElliottGenerator:
     """A Gilbert-Elliott generator for the losses of frames.
 
     Parameters
@@ -83,7 +81,7 @@ def fit_gilbert_elliott(runs: Sequence[Losses], origin: Origin) -> GilbertElliot
     )
 
 
-def most_likely(runs: Sequence[Losses]) -> tuple[float, float, float, float]:
+def most_likely(runs: Sequence[Flags]) -> tuple[float, float, float, float]:
     """Good to bad, bad to good, loss when good, loss when bad.
 
     Sought from a fast and from a slow chain; what is likelier in the end is taken.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich import box
@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.arrays import Row
 from simulator.inference.pareto import OBJECTIVES
 from simulator.studies.axes import AxisView, evenly
 from simulator.studies.optimise import Front, by_environment
@@ -20,7 +21,6 @@ from simulator.units import human
 _SHOWN, _TABLES = 20, 10
 #: where what nature chooses stands in a scenario; of a fleet, below the number of its group
 _NATURE = ("link.uplink", "link.downlink", "link.propagation", "workload", "seed", "serving.background_load")
-Row = Mapping[str, Any]
 
 
 def render(found: Front) -> RenderableType:

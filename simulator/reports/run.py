@@ -8,9 +8,8 @@ Works at 80 columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -18,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator import units
+from simulator.arrays import Row
 from simulator.inference.comparability import FREE, reasons_by_metric
 from simulator.inference.comparison import ALL_GROUPS, METRICS
 from simulator.inference.reservations import BOUND_OF, is_bound
@@ -30,7 +30,6 @@ _MARK = "*"
 _AT_LEAST = "≥"
 #: values of a column that differ by more than this each show with their own unit
 _WORLDS_APART = 1e4
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ CSV holds SI units and every digit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from simulator import units
+from simulator.arrays import Row
 from simulator.inference.reservations import BOUND_OF, is_bound, remark
 from simulator.reports.run import with_interval
 from simulator.studies.axes import AxisView, evenly
@@ -33,7 +34,6 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

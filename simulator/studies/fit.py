@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from simulator.arrays import Floats
 from simulator.errors import Problem, TraceError
 from simulator.links.fit import OUTAGE_BPS, Origin, fit_markov, on_regular_grid, rate_statistics, sampled
 from simulator.links.fit_blockage import fit_blockage
@@ -15,7 +16,7 @@ from simulator.links.fit_losses import fit_gilbert_elliott, loss_statistics
 from simulator.links.fit_stalls import outage_lengths
 from simulator.links.generator import GilbertElliottGenerator, LossStatistics, MarkovGenerator, RateStatistics
 from simulator.links.gilbert_elliott import draw_losses
-from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries
+from simulator.links.importers.model import Frames, ImportedTrace, RateSeries
 from simulator.links.lone_transfers import TOLERANCES, transfer_statistics
 from simulator.links.markov import generate
 from simulator.physics.link import Channel
