@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from simulator.arrays import Floats
 
+#: columns without which a table of requests says nothing; every result has them, the others came with versions
+REQUIRED = ("policy", "replication", "request", "status", "arrival_s", "finish_s", "latency_s")
 #: a text column as numbers; few names, many requests
 CodeArray = npt.NDArray[np.int32]
 

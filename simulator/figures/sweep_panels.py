@@ -25,7 +25,7 @@ from simulator.inference.reservations import interval_label, is_bound, remark
 from simulator.studies.axes import AxisView, evenly
 
 if TYPE_CHECKING:
-    from simulator.figures.sweep_metrics import Metric
+    from simulator.inference.metrics import Metric
     from simulator.studies.sweeps.data import SweepData
 
 #: panels of one figure, and points of a curve that are marked one by one
@@ -55,7 +55,7 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
     labels = [style.short(policy) for policy in data.policies]
     if has_intervals:
         handles.append(Line2D([], [], color=style.GREY, linewidth=0.9, marker="|", markersize=6))
-        complete = all(row[metric.interval] >= 0 for row in rows if not math.isnan(row[metric.column]))
+        complete = all(row[metric.interval] >= 0 for row in rows if not math.isnan(row[metric.name]))
         label = interval_label(rows, metric.interval)
         labels.append(label if complete else f"{label}, where there is one")
     if remarks := {remark(row) for row in rows} - {""}:
@@ -89,7 +89,7 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
                 axes.set_xlabel(_x_label(bottom))
                 axes.tick_params(labelbottom=True)
             if number % across == 0 or not canvas.is_own:
-                axes.set_ylabel(f"{metric.label} ({scale[1]})")
+                axes.set_ylabel(f"{metric.title} ({scale[1]})")
             if not bottom.is_numeric:
                 axes.set_xticks(range(len(names)), names, parse_math=False, **_turned(names, across))
         if not scale[2]:
@@ -152,7 +152,7 @@ def _draw_panel(
         else:
             shift = _SPREAD * ((number + 0.5) / len(policies) - 0.5)
             x = [places[row[bottom.path]] + shift for row in own]
-        y = [row[metric.column] * factor for row in own]
+        y = [row[metric.name] * factor for row in own]
         bars = [row[metric.interval] * factor for row in own] if metric.interval else None
         looks = _looks(number, bottom)
         if len(own) > _MOST_MARKS:
@@ -180,12 +180,12 @@ def _draw_panel(
 
 def _scale(rows: Sequence[Row], metric: Metric) -> tuple[float, str, bool]:
     """Factor and unit of the values, and whether their axis is logarithmic."""
-    if not metric.dimension:
+    if not metric.is_quantity:
         return 100.0, "%", False
-    values = [row[metric.column] for row in rows if row[metric.column] > 0 and math.isfinite(row[metric.column])]
+    values = [row[metric.name] for row in rows if row[metric.name] > 0 and math.isfinite(row[metric.name])]
     low, high = (min(values), max(values)) if values else (1.0, 1.0)
     is_log = high / low > 10
-    return *style.scale_of(math.sqrt(low * high) if is_log else high, metric.dimension), is_log
+    return *style.scale_of(math.sqrt(low * high) if is_log else high, metric.unit), is_log
 
 
 def _x_scale(axis: AxisView) -> tuple[float, str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.arrays import Row
+from simulator.inference.metrics import MEANS
 
 #: difference between shares of answered requests up to which two means speak of the same requests
 SAME_SHARE = 0.01
@@ -70,11 +71,11 @@ def reasons_by_metric(scenario: Mapping[str, Any], rows: Sequence[Row]) -> dict[
     found: dict[tuple[str, str, str], str] = {}
     for row in rows:
         policy, group = row["policy"], row.get("group", "")
-        for metric, reason in (("latency_mean_s", ""), ("energy_mean_j", FREE if group in free else "")):
-            reason = row["condition"] or reason
+        for metric in MEANS.values():
+            reason = row["condition"] or (FREE if metric.unit == "energy" and group in free else "")
             if reason:
-                found[metric, policy, group] = reason
-                found.setdefault((metric, policy, ""), f"{reason} (group {group})" if group else reason)
+                found[metric.name, policy, group] = reason
+                found.setdefault((metric.name, policy, ""), f"{reason} (group {group})" if group else reason)
     return found
 
 
