@@ -11,7 +11,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,6 +37,14 @@ _LETTERS = {1: 48, 2: 46, 3: 30}
 _HOLLOW: dict[str, Any] = {"marker": "o", "markersize": 5.0, "markerfacecolor": "white", "markeredgewidth": 0.9}
 #: width that the policies at a name share
 _SPREAD = 0.6
+
+
+class _Scale(NamedTuple):
+    """How the values of a metric are drawn: factor from SI units, unit, and whether their axis is logarithmic."""
+
+    factor: float
+    unit: str
+    is_log: bool
 
 
 def _bottom(axes: Sequence[AxisView]) -> AxisView:
@@ -89,10 +97,10 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
                 axes.set_xlabel(_x_label(bottom))
                 axes.tick_params(labelbottom=True)
             if number % across == 0 or not canvas.is_own:
-                axes.set_ylabel(f"{metric.title} ({scale[1]})")
+                axes.set_ylabel(f"{metric.title} ({scale.unit})")
             if not bottom.is_numeric:
                 axes.set_xticks(range(len(names)), names, parse_math=False, **_turned(names, across))
-        if not scale[2]:
+        if not scale.is_log:
             highest = max(axes.get_ylim()[1] for axes in cells[: len(shown)])
             for axes in cells[: len(shown)]:
                 axes.set_ylim(-0.03 * highest, highest)  # room for the marks at 0
@@ -140,9 +148,9 @@ def _draw_panel(
     policies: Sequence[str],
     bottom: AxisView,
     metric: Metric,
-    scale: tuple[float, str, bool],
+    scale: _Scale,
 ) -> None:
-    factor, _, is_log = scale
+    factor, is_log = scale.factor, scale.is_log
     x_factor = _x_scale(bottom)[0] if bottom.is_numeric else 1.0
     places = {cell: place for place, cell in enumerate(bottom.cells)}
     for number, policy in enumerate(policies):
@@ -178,14 +186,14 @@ def _draw_panel(
     style.light_grid(axes, "y")
 
 
-def _scale(rows: Sequence[Row], metric: Metric) -> tuple[float, str, bool]:
-    """Factor and unit of the values, and whether their axis is logarithmic."""
+def _scale(rows: Sequence[Row], metric: Metric) -> _Scale:
     if not metric.is_quantity:
-        return 100.0, "%", False
+        return _Scale(100.0, "%", False)
     values = [row[metric.name] for row in rows if row[metric.name] > 0 and math.isfinite(row[metric.name])]
     low, high = (min(values), max(values)) if values else (1.0, 1.0)
     is_log = high / low > 10
-    return *style.scale_of(math.sqrt(low * high) if is_log else high, metric.unit), is_log
+    factor, unit = style.scale_of(math.sqrt(low * high) if is_log else high, metric.unit)
+    return _Scale(factor, unit, is_log)
 
 
 def _x_scale(axis: AxisView) -> tuple[float, str]:

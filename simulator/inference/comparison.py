@@ -20,12 +20,13 @@ import pyarrow as pa
 
 from simulator.accounts.request_columns import RequestColumns, group_names, policy_names
 from simulator.accounts.window import Window
+from simulator.inference.comparability import Compared
 from simulator.inference.metrics import MEANS, Metric, Subject
 from simulator.inference.selection import Selection, select
 from simulator.inference.statistics import SHARED_IDLE, estimate_difference, estimate_mean, is_separated, make_blocks
 
 #: every policy is compared
-NO_REASONS: Mapping[tuple[str, str, str], str] = MappingProxyType({})
+NO_REASONS: Mapping[Compared, str] = MappingProxyType({})
 #: what the column ``group`` of a difference row says about all requests together
 ALL_GROUPS = "(all)"
 
@@ -52,7 +53,7 @@ def difference_rows(
     batches: int = 20,
     until_s: Sequence[float] = (),
     short: Mapping[tuple[str, str], str] = MappingProxyType({}),
-    reasons: Mapping[tuple[str, str, str], str] = NO_REASONS,
+    reasons: Mapping[Compared, str] = NO_REASONS,
 ) -> tuple[dict[str, Any], ...]:
     """Every policy against the best one, runner-up first; columns as in `DIFFERENCE_COLUMNS`.
 
@@ -64,8 +65,8 @@ def difference_rows(
         As in `summary.summarise`.
     short : mapping of (policy, group) to str
         Why a run is too short for its load, where it is.
-    reasons : mapping of (metric, policy, group) to str
-        Why a policy is not compared; ``group`` is ``""`` for all requests together.
+    reasons : mapping of Compared to str
+        Why a policy is not compared.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def difference_rows(
         selections = [select(columns, window, policy, group) for policy in policy_names(columns)]
         _require_same_requests(selections)
         for metric in MEANS.values():
-            excluded = {s.policy: reasons.get((metric.name, s.policy, group), "") for s in selections}
+            excluded = {s.policy: reasons.get(Compared(metric.name, s.policy, group), "") for s in selections}
             rows.extend(_against_best(metric, group, selections, batches, short, excluded))
     return tuple(rows)
 

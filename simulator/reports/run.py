@@ -18,7 +18,7 @@ from rich.text import Text
 
 from simulator import units
 from simulator.arrays import Row
-from simulator.inference.comparability import FREE, reasons_by_metric
+from simulator.inference.comparability import FREE, Compared, reasons_by_metric
 from simulator.inference.comparison import ALL_GROUPS
 from simulator.inference.metrics import COUNT, LESS, MEANS, MORE, PRINTED, Metric
 from simulator.inference.reservations import BOUND_OF, is_bound
@@ -109,7 +109,7 @@ def _not_compared(result: Result) -> list[str]:
         return [f"{_and(list(policies))} has {reason}." for reason in own]
     by_reason: dict[str, list[str]] = {}
     for policy in policies:
-        reason = reasons.get(("latency_mean_s", policy, ""))
+        reason = reasons.get(Compared("latency_mean_s", policy, ""))
         if reason:
             by_reason.setdefault(reason, []).append(policy)
     said = [f"{_and(names)} {_be(names)} not compared ({reason})." for reason, names in by_reason.items()]
