@@ -13,7 +13,7 @@ from pathlib import Path
 from system import SYSTEMS, document
 
 from simulator.accounts.outcome import columns_of, outcome
-from simulator.inference.metrics import summarise
+from simulator.inference.summary import summarise
 from simulator.plan.prepare import prepare
 from simulator.scenario.load import LoadedScenario, load_scenario
 from simulator.studies.replications import Replications

@@ -1,8 +1,8 @@
 """``make readme``: what the README shows of the program, made again by the program.
 
 Replaces the blocks between ``<!-- NAME -->`` and ``<!-- /NAME -->`` of README.md (printed tables, explained cuts, the
-calibration table) and draws the figures in ``docs/images``. The prose around them, and the block ``bench``, are written
-by hand: read them again after a change.
+calibration table), draws the figures in ``docs/images`` and writes ``docs/metrics.md``. The prose around them, and the
+block ``bench``, are written by hand: read them again after a change.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import metrics
 
 ROOT = Path(__file__).parents[1]
 #: figure -> scenario that draws it
@@ -89,6 +91,7 @@ def main() -> None:
         for figure, drawn_by in FIGURES.items():
             shutil.copy(folder / drawn_by / "figures" / figure, ROOT / "docs" / "images" / figure)
     readme.write_text(text, encoding="utf-8")
+    metrics.PAGE.write_text(metrics.page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

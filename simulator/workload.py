@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import paths
+from simulator.arrays import Floats
 from simulator.devices.variability import Variability
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.schema import Workload as WorkloadSpec
-
-Floats = NDArray[np.float64]
+from simulator.textfile import filled_lines, read_text
 
 #: latest recorded arrival: three years; beyond, doubles do not resolve microseconds in sums of thousands of them
 LATEST_S = 1e8
@@ -199,13 +199,7 @@ def recorded_arrivals_s(source: Source) -> dict[int, Floats]:
         path = source.base / path
     if path.is_file():
         paths.require_size("arrivals", path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(
-            Problem("cannot be read as text", "a CSV with the column arrival_s", file=str(path))
-        ) from error
-    rows = [(number, line.split(",")) for number, line in enumerate(lines, 1) if line.strip() and line[0] != "#"]
+    rows = [(number, line.split(",")) for number, line in filled_lines(read_text(path, ScenarioError))]
     header = [name.strip() for name in rows[0][1]] if rows else []
     if header not in (["arrival_s"], ["arrival_s", "device"]):
         raise ScenarioError(Problem("header is not arrival_s or arrival_s,device", file=str(path), line=1, column=1))

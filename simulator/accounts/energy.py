@@ -11,15 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.accounts.radio_energy import charge
+from simulator.arrays import Floats
 from simulator.engines.log import DROPPED, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

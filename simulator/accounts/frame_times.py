@@ -10,13 +10,11 @@ an empty frame that is lost.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.engines.log import RequestLog
 from simulator.engines.media.frames import FrameLog
 from simulator.physics.lora import RECEIVE_DELAY1_S, RECEIVE_DELAY2_S
-
-Floats = NDArray[np.float64]
 
 
 def uplink_service_s(log: RequestLog) -> Floats:

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from simulator.accounts.energy import Energy, attribute
 from simulator.accounts.request_columns import RequestColumns
+from simulator.arrays import Floats
 from simulator.engines.log import COMPLETED, STATUS_NAMES, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

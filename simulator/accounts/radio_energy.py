@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats, Ints
 from simulator.engines.log import RequestLog
 from simulator.engines.media.frames import FrameLog
 from simulator.links.lora_radio import LoraRadio
@@ -27,9 +28,6 @@ from simulator.physics.rrc import stage_after, tail_j
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-FloatArray = npt.NDArray[np.float64]
+from simulator.arrays import Floats
 
-
+#: columns without which a table of requests says nothing; every result has them, the others came with versions
+REQUIRED = ("policy", "replication", "request", "status", "arrival_s", "finish_s", "latency_s")
 #: a text column as numbers; few names, many requests
 CodeArray = npt.NDArray[np.int32]
 
@@ -32,14 +33,14 @@ class RequestColumns:
     def __init__(
         self,
         table: pa.Table | None,
-        floats: dict[str, FloatArray] | None = None,
+        floats: dict[str, Floats] | None = None,
         codes: dict[str, tuple[CodeArray, list[str]]] | None = None,
     ) -> None:
         self._table = pa.table({}) if table is None else table
         self._floats = {} if floats is None else floats
         self._codes = {} if codes is None else codes
 
-    def floats(self, name: str) -> FloatArray:
+    def floats(self, name: str) -> Floats:
         """A numeric or boolean column as float64; missing values as NaN."""
         if name not in self._floats:
             column = self._table.column(name)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from simulator.accounts.frame_times import downlink_service_s, uplink_service_s
 from simulator.accounts.outcome import outcome, sent_or_planned
+from simulator.arrays import Floats
 from simulator.engines.log import COMPLETED, STATUS_NAMES, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.routes import ANSWER_LOST, NO_REASON, REASON_NAMES, TURNED_BACK
@@ -23,7 +24,6 @@ from simulator.workload import Workload
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Floats = NDArray[np.float64]
 
 COLUMNS = [
     "policy",

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.accounts.radio_energy import Transfers, bits_of, transfers_of, windows_s
+from simulator.arrays import Floats, Ints
 from simulator.engines.log import RequestLog
 from simulator.engines.media.frames import FrameLog
 from simulator.links.lora_radio import LoraRadio
@@ -25,9 +26,6 @@ from simulator.physics.lora import RECEIVE_DELAY1_S, RECEIVE_DELAY2_S
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: states of a radio; the stages of a tail follow, as many as its card has
 _IDLE, _PROMOTION, _SEND, _RECEIVE, _BOTH, _TAIL = range(6)

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator.arrays import Floats
 from simulator.errors import Problem, ScenarioError
 from simulator.units import human
 from simulator.workload import Source, Workload
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,11 @@ class Window:
         """A window; ends that cut nothing in any replication are forgotten."""
         return cls(warmup_s, tuple(until_s) if any(map(math.isfinite, until_s)) else ())
 
-    def end_s(self, replication: npt.NDArray[np.integer]) -> FloatArray | float:
+    def end_s(self, replication: npt.NDArray[np.integer]) -> Floats | float:
         """End of the window in each of these replications."""
         return np.array(self.until_s)[replication] if self.until_s else math.inf
 
-    def holds(self, arrival_s: FloatArray, replication: FloatArray) -> npt.NDArray[np.bool_]:
+    def holds(self, arrival_s: Floats, replication: Floats) -> npt.NDArray[np.bool_]:
         """Which of these arrivals count."""
         counts = arrival_s >= self.warmup_s
         if self.until_s:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.devices.card import Card
 from simulator.devices.latencies import Latency
 from simulator.devices.roofline import (
@@ -30,8 +31,6 @@ from simulator.errors import CardError, Problem
 from simulator.physics.compute import layer_times_s, narrowed_rate
 from simulator.profiling.graph import size_at
 from simulator.profiling.model import ModelProfile
-
-Floats = NDArray[np.float64]
 
 #: kinds of layer with a rate of their own in the fit
 FITTED_KINDS = ("conv", "pointwise_conv", "depthwise_conv")

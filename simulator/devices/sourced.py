@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from simulator.errors import CardError, Problem, ScenarioError
 from simulator.scenario.locate import MAX_BYTES, Document, read
 from simulator.scenario.mistakes import problems_of, shown
+from simulator.textfile import read_text
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
@@ -74,7 +75,7 @@ def read_card(model: type[Model], path: Path) -> Model:
 def document_at(path: Path) -> Document:
     """The data of a card file, before it is known what it holds; raises like `read_card`."""
     try:
-        return read(_text(path), str(path))
+        return read(read_text(path, CardError, MAX_BYTES, "a card is a short YAML text"), str(path))
     except ScenarioError as error:
         raise CardError(error.problems) from error
 
@@ -90,20 +91,3 @@ def card_in(document: Document, model: type[Model], path: Path) -> Model:
         message = f'the card calls itself "{name}", its file "{path.stem}"'
         raise CardError(document.located(Problem(message, "give both the same name", ("name",))))
     return card
-
-
-def _text(path: Path) -> str:
-    """The text of a card, refused when it is too large or no text."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise CardError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
-    if len(content) > MAX_BYTES:
-        raise CardError(
-            Problem(f"is larger than {MAX_BYTES // 1000} kB", "a card is a short YAML text", file=str(path))
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CardError(Problem("is not UTF-8 text", "save the file as UTF-8", file=str(path))) from error

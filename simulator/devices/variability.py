@@ -16,14 +16,13 @@ from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
+from simulator.arrays import Floats
 from simulator.devices.sourced import Sourced
 from simulator.errors import OffloadSimError, Problem, ScenarioError
 from simulator.scenario.mistakes import nested
-
-Floats = NDArray[np.float64]
+from simulator.textfile import filled_lines, read_text
 
 #: what each kind needs, and no other has
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -118,17 +117,8 @@ def read_factors(path: Path) -> Floats:
         first few of them.
     """
     form = f'a CSV with the header "{_COLUMN}" and a positive number in each row'
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ScenarioError(
-                Problem(f"is larger than {_MOST_BYTES // 1_000_000} MB", "take a sample of it", file=str(path))
-            )
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise ScenarioError(Problem(f"cannot be read: {error.strerror}", form, file=str(path))) from error
-    except UnicodeDecodeError as error:
-        raise ScenarioError(Problem("is not a text file", form, file=str(path))) from error
-    rows = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip() and line[0] != "#"]
+    text = read_text(path, ScenarioError, _MOST_BYTES, "take a sample of it")
+    rows = [(number, line.strip()) for number, line in filled_lines(text)]
     if len(rows) < 2 or rows[0][1] != _COLUMN:
         raise ScenarioError(Problem(f'does not begin with the header "{_COLUMN}" and a row', form, file=str(path)))
     values, problems = [], []

@@ -15,15 +15,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from simulator.arrays import Row
 from simulator.figures import style
 from simulator.figures.canvas import Canvas
-from simulator.inference.pareto import OBJECTIVES, Objective
+from simulator.inference.metrics import Metric
+from simulator.inference.pareto import OBJECTIVES
 from simulator.inference.reservations import interval_label, is_bound
 from simulator.studies.axes import evenly
 
 #: environments that one figure shows; of more, evenly chosen ones
 _MOST_ROWS = 4
-Row = Mapping[str, Any]
 
 
 def draw(fronts: Mapping[str, Sequence[Row]], objectives: Sequence[str], canvas: Canvas) -> Figure:
@@ -65,13 +66,13 @@ def draw(fronts: Mapping[str, Sequence[Row]], objectives: Sequence[str], canvas:
     return figure
 
 
-def _draw_pair(axes: Axes, rows: Sequence[Row], policies: Sequence[str], x: Objective, y: Objective) -> None:
+def _draw_pair(axes: Axes, rows: Sequence[Row], policies: Sequence[str], x: Metric, y: Metric) -> None:
     x_factor, x_label = _scale(rows, x)
     y_factor, y_label = _scale(rows, y)
     beside = [row for row in rows if not row["on_front"]]
     axes.plot(
-        [row[x.column] * x_factor for row in beside],
-        [row[y.column] * y_factor for row in beside],
+        [row[x.name] * x_factor for row in beside],
+        [row[y.name] * y_factor for row in beside],
         linestyle="none",
         marker=".",
         markersize=2.5,
@@ -83,8 +84,8 @@ def _draw_pair(axes: Axes, rows: Sequence[Row], policies: Sequence[str], x: Obje
         if not mine:
             continue
         drawn = axes.errorbar(
-            [row[x.column] * x_factor for row in mine],
-            [row[y.column] * y_factor for row in mine],
+            [row[x.name] * x_factor for row in mine],
+            [row[y.name] * y_factor for row in mine],
             xerr=_half_widths(mine, x, x_factor),
             yerr=_half_widths(mine, y, y_factor),
             linestyle="none",
@@ -107,26 +108,26 @@ def _draw_pair(axes: Axes, rows: Sequence[Row], policies: Sequence[str], x: Obje
             style.few_ticks(axis, 5)
 
 
-def _half_widths(rows: Sequence[Row], objective: Objective, factor: float) -> list[float] | None:
+def _half_widths(rows: Sequence[Row], objective: Metric, factor: float) -> list[float] | None:
     """Lengths of the bars, NaN where there is no interval; None where the objective never has one."""
     return [row[objective.interval] * factor for row in rows] if objective.interval else None
 
 
-def _spans_decade(rows: Sequence[Row], objective: Objective) -> bool:
+def _spans_decade(rows: Sequence[Row], objective: Metric) -> bool:
     """Whether an axis is easier to read on a logarithmic scale."""
-    values = [row[objective.column] for row in rows if row[objective.column] > 0]
-    return bool(objective.dimension and values and max(values) / min(values) > 10)
+    values = [row[objective.name] for row in rows if row[objective.name] > 0]
+    return bool(objective.is_quantity and values and max(values) / min(values) > 10)
 
 
-def _scale(rows: Sequence[Row], objective: Objective) -> tuple[float, str]:
+def _scale(rows: Sequence[Row], objective: Metric) -> tuple[float, str]:
     """Factor of the values, and the label with its unit."""
-    if not objective.dimension:
-        return 100.0, f"{objective.label} (%)"
+    if not objective.is_quantity:
+        return 100.0, f"{objective.title} (%)"
     is_wide = _spans_decade(rows, objective)
-    values = [row[objective.column] for row in rows if (is_wide or row["on_front"]) and row[objective.column] > 0]
+    values = [row[objective.name] for row in rows if (is_wide or row["on_front"]) and row[objective.name] > 0]
     middle = math.sqrt(min(values) * max(values)) if values else 1.0
-    factor, unit = style.scale_of(middle, objective.dimension)
-    return factor, f"{objective.label} ({unit})"
+    factor, unit = style.scale_of(middle, objective.unit)
+    return factor, f"{objective.title} ({unit})"
 
 
 def _mark(number: int) -> dict[str, Any]:

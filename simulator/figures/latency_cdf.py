@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from simulator.accounts.request_columns import RequestColumns
+from simulator.arrays import Floats
 from simulator.figures import style
 from simulator.figures.canvas import Canvas
 from simulator.figures.files import DataTable
 from simulator.inference.selection import Selection, select_all
-from simulator.inference.statistics import FloatArray, percentiles
+from simulator.inference.statistics import percentiles
 
 if TYPE_CHECKING:
     from simulator.studies.result import Result
@@ -89,7 +90,7 @@ def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     return figure
 
 
-def _steps(latencies: FloatArray) -> list[tuple[float, float]]:
+def _steps(latencies: Floats) -> list[tuple[float, float]]:
     """Points (latency, share of requests at most that slow), thinned evenly in the share."""
     if not len(latencies):
         return []

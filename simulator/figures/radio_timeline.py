@@ -6,7 +6,7 @@ Policies under which the radio does exactly the same share a panel; those under 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from matplotlib.patches import Patch
 from simulator import units
 from simulator.accounts.curve_columns import CURVE_COLUMNS
 from simulator.accounts.timeline import REST
+from simulator.arrays import Row
 from simulator.figures import style
 from simulator.figures.canvas import Canvas
 from simulator.figures.files import DataTable
@@ -25,7 +26,6 @@ from simulator.figures.files import DataTable
 if TYPE_CHECKING:
     from simulator.studies.result import Result
 
-Row = Mapping[str, Any]
 
 #: state -> colour and hatch, in the order of the legend: hatched where the radio is awake and no bit crosses
 LOOKS: dict[str, tuple[str, str]] = {

@@ -14,12 +14,12 @@ from matplotlib.patches import Patch
 
 from simulator import units
 from simulator.accounts.request_columns import RequestColumns
+from simulator.arrays import Floats
 from simulator.figures import style
 from simulator.figures.canvas import Canvas
 from simulator.figures.files import DataTable
 from simulator.inference.reservations import BOUND_OF, interval_label, is_bound, remark
 from simulator.inference.selection import Selection, select_all
-from simulator.inference.statistics import FloatArray
 
 if TYPE_CHECKING:
     from simulator.studies.result import Result
@@ -49,7 +49,7 @@ class Part:
 
 
 def mean_parts(
-    result: Result, parts: Mapping[str, Sequence[str]], value_of: Callable[[Selection, str], FloatArray], interval: str
+    result: Result, parts: Mapping[str, Sequence[str]], value_of: Callable[[Selection, str], Floats], interval: str
 ) -> DataTable:
     """Mean of each part per policy and group, and what its sum is shown with.
 
@@ -149,6 +149,6 @@ def _label(row: Mapping[str, Any]) -> str:
     return style.short(f"{row['policy']}, {row['group']}" if row["group"] else row["policy"])
 
 
-def _mean(values: FloatArray) -> float:
+def _mean(values: Floats) -> float:
     present = values[~np.isnan(values)]
     return float(present.mean()) if len(present) else math.nan

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from simulator.arrays import Row
 from simulator.figures import style
 from simulator.figures.canvas import Canvas
 from simulator.inference.reservations import interval_label, is_bound, remark
 from simulator.studies.axes import AxisView, evenly
 
 if TYPE_CHECKING:
-    from simulator.figures.sweep_metrics import Metric
+    from simulator.inference.metrics import Metric
     from simulator.studies.sweeps.data import SweepData
 
 #: panels of one figure, and points of a curve that are marked one by one
@@ -36,7 +37,14 @@ _LETTERS = {1: 48, 2: 46, 3: 30}
 _HOLLOW: dict[str, Any] = {"marker": "o", "markersize": 5.0, "markerfacecolor": "white", "markeredgewidth": 0.9}
 #: width that the policies at a name share
 _SPREAD = 0.6
-Row = Mapping[str, Any]
+
+
+class _Scale(NamedTuple):
+    """How the values of a metric are drawn: factor from SI units, unit, and whether their axis is logarithmic."""
+
+    factor: float
+    unit: str
+    is_log: bool
 
 
 def _bottom(axes: Sequence[AxisView]) -> AxisView:
@@ -55,7 +63,7 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
     labels = [style.short(policy) for policy in data.policies]
     if has_intervals:
         handles.append(Line2D([], [], color=style.GREY, linewidth=0.9, marker="|", markersize=6))
-        complete = all(row[metric.interval] >= 0 for row in rows if not math.isnan(row[metric.column]))
+        complete = all(row[metric.interval] >= 0 for row in rows if not math.isnan(row[metric.name]))
         label = interval_label(rows, metric.interval)
         labels.append(label if complete else f"{label}, where there is one")
     if remarks := {remark(row) for row in rows} - {""}:
@@ -89,10 +97,10 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
                 axes.set_xlabel(_x_label(bottom))
                 axes.tick_params(labelbottom=True)
             if number % across == 0 or not canvas.is_own:
-                axes.set_ylabel(f"{metric.label} ({scale[1]})")
+                axes.set_ylabel(f"{metric.title} ({scale.unit})")
             if not bottom.is_numeric:
                 axes.set_xticks(range(len(names)), names, parse_math=False, **_turned(names, across))
-        if not scale[2]:
+        if not scale.is_log:
             highest = max(axes.get_ylim()[1] for axes in cells[: len(shown)])
             for axes in cells[: len(shown)]:
                 axes.set_ylim(-0.03 * highest, highest)  # room for the marks at 0
@@ -140,9 +148,9 @@ def _draw_panel(
     policies: Sequence[str],
     bottom: AxisView,
     metric: Metric,
-    scale: tuple[float, str, bool],
+    scale: _Scale,
 ) -> None:
-    factor, _, is_log = scale
+    factor, is_log = scale.factor, scale.is_log
     x_factor = _x_scale(bottom)[0] if bottom.is_numeric else 1.0
     places = {cell: place for place, cell in enumerate(bottom.cells)}
     for number, policy in enumerate(policies):
@@ -152,7 +160,7 @@ def _draw_panel(
         else:
             shift = _SPREAD * ((number + 0.5) / len(policies) - 0.5)
             x = [places[row[bottom.path]] + shift for row in own]
-        y = [row[metric.column] * factor for row in own]
+        y = [row[metric.name] * factor for row in own]
         bars = [row[metric.interval] * factor for row in own] if metric.interval else None
         looks = _looks(number, bottom)
         if len(own) > _MOST_MARKS:
@@ -178,14 +186,14 @@ def _draw_panel(
     style.light_grid(axes, "y")
 
 
-def _scale(rows: Sequence[Row], metric: Metric) -> tuple[float, str, bool]:
-    """Factor and unit of the values, and whether their axis is logarithmic."""
-    if not metric.dimension:
-        return 100.0, "%", False
-    values = [row[metric.column] for row in rows if row[metric.column] > 0 and math.isfinite(row[metric.column])]
+def _scale(rows: Sequence[Row], metric: Metric) -> _Scale:
+    if not metric.is_quantity:
+        return _Scale(100.0, "%", False)
+    values = [row[metric.name] for row in rows if row[metric.name] > 0 and math.isfinite(row[metric.name])]
     low, high = (min(values), max(values)) if values else (1.0, 1.0)
     is_log = high / low > 10
-    return *style.scale_of(math.sqrt(low * high) if is_log else high, metric.dimension), is_log
+    factor, unit = style.scale_of(math.sqrt(low * high) if is_log else high, metric.unit)
+    return _Scale(factor, unit, is_log)
 
 
 def _x_scale(axis: AxisView) -> tuple[float, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from simulator.errors import Problem, ResultError
 from simulator.figures.files import FORMATS, figure_content, require_format, write_figures
-from simulator.figures.sweep_metrics import METRICS
+from simulator.inference.metrics import KEYED
 from simulator.studies.csvtext import to_csv
 from simulator.studies.drawing import Drawing
 
@@ -32,8 +32,8 @@ FOLDER = "_figures"
 def available(data: SweepData) -> list[str]:
     """Metrics that the sweep has values of; accuracy only where it differs."""
     found = []
-    for name, metric in METRICS.items():
-        values = {row[metric.column] for row in data.rows if not math.isnan(row[metric.column])}
+    for name, metric in KEYED.items():
+        values = {row[metric.name] for row in data.rows if not math.isnan(row[metric.name])}
         if values and (name != "accuracy" or len(values) > 1):
             found.append(name)
     return found
@@ -54,7 +54,7 @@ def figure(
     ----------
     data : SweepData
     name : str
-        A key of `METRICS`.
+        A key of `KEYED`.
     ax, size, font, font_size
         As in `simulator.figures.runs.figure`.
 
@@ -70,7 +70,7 @@ def figure(
         raise ResultError(
             Problem(f'the sweep in "{data.directory}" has no values for "{name}"', "has: " + ", ".join(available(data)))
         )
-    return draw(data, METRICS[name], Canvas(Look(size, font, font_size), ax))
+    return draw(data, KEYED[name], Canvas(Look(size, font, font_size), ax))
 
 
 def draw_sweep(data: SweepData, file_format: str = "svg", look: Look | None = None) -> list[Path]:
@@ -86,9 +86,9 @@ def figure_files(data: SweepData, file_format: str, look: Look | None = None) ->
 
     group = ["group"] if "group" in data.rows[0] else []
     for name in available(data):
-        metric = METRICS[name]
+        metric = KEYED[name]
         yield f"{name}.{file_format}", figure_content(draw(data, metric, Canvas(look)), file_format)
-        values = [metric.column, *([metric.interval] if metric.interval else [])]
+        values = [metric.name, *([metric.interval] if metric.interval else [])]
         columns = [*(axis.path for axis in data.axes), *group, "policy", *values]
         yield f"{name}.csv", to_csv(data.rows, columns)
 
@@ -96,8 +96,8 @@ def figure_files(data: SweepData, file_format: str, look: Look | None = None) ->
 #: how the figures of a sweep are drawn, for the studies
 SWEEP_FIGURES = Drawing(
     of="sweep",
-    names=tuple(METRICS),
-    own_files=tuple(f"{name}.{suffix}" for name in METRICS for suffix in ("csv", *FORMATS)),
+    names=tuple(KEYED),
+    own_files=tuple(f"{name}.{suffix}" for name in KEYED for suffix in ("csv", *FORMATS)),
     figure=figure,
     files=figure_files,
 )

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simulator.arrays import Floats
 from simulator.figures import style
-from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries
+from simulator.links.importers.model import Frames, ImportedTrace, RateSeries
 from simulator.printable import one_line
 
 #: steps beyond which the curve over time is drawn as the range in each of so many columns

@@ -17,9 +17,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from simulator.arrays import Floats
 
 #: probability that an interval covers the true mean
 CONFIDENCE = 0.95
@@ -42,7 +41,7 @@ def student_t(probability: float, degrees: int) -> float:
     return float(stdtrit(degrees, probability))
 
 
-def joined(deviations: FloatArray) -> FloatArray:
+def joined(deviations: Floats) -> Floats:
     """Batch means of neighbours joined in pairs until they are uncorrelated, or too few to join."""
     while len(deviations) // 2 >= _LEAST_BATCHES and are_correlated(deviations):
         pairs = len(deviations) // 2  # the last of an odd number joins the pair before it
@@ -50,19 +49,19 @@ def joined(deviations: FloatArray) -> FloatArray:
     return deviations
 
 
-def lag_1(deviations: FloatArray) -> float:
+def lag_1(deviations: Floats) -> float:
     """Correlation of neighbouring block means."""
     total = float(np.square(deviations).sum())
     return float((deviations[1:] * deviations[:-1]).sum()) / total if total else 0.0
 
 
-def widening(deviations: FloatArray) -> float:
+def widening(deviations: Floats) -> float:
     """Root of the factor by which first-order autocorrelation raises the variance of a mean; never below 1."""
     correlation = min(max(lag_1(deviations), 0.0), _MOST_CORRELATION)
     return math.sqrt((1 + correlation) / (1 - correlation))
 
 
-def lengthening(deviations: FloatArray) -> float:
+def lengthening(deviations: Floats) -> float:
     """By how much the longer side of the interval of a skewed mean exceeds the half-width of a symmetric one."""
     count = len(deviations)
     spread = float(np.square(deviations).mean())
@@ -76,7 +75,7 @@ def lengthening(deviations: FloatArray) -> float:
     return float((1 - np.cbrt(1 - 6 * beta * (quantile + beta))) / (2 * beta) / quantile)
 
 
-def are_correlated(deviations: FloatArray, quantile: float = CORRELATION_Z) -> bool:
+def are_correlated(deviations: Floats, quantile: float = CORRELATION_Z) -> bool:
     """Von Neumann's ratio test of neighbouring block means (one-sided)."""
     count = len(deviations)
     total = float(np.square(deviations).sum())

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-Row = Mapping[str, Any]
+from simulator.arrays import Row
+from simulator.inference.metrics import MEANS
 
 #: difference between shares of answered requests up to which two means speak of the same requests
 SAME_SHARE = 0.01
@@ -19,6 +20,14 @@ SAME_SHARE = 0.01
 HALF = 0.5
 #: why energies are not compared over a link without a radio
 FREE = "sending costs no energy, because the link names no radio"
+
+
+class Compared(NamedTuple):
+    """What is compared: a mean of one policy, in one group or (``""``) in all of them together."""
+
+    metric: str
+    policy: str
+    group: str
 
 
 def conditions(rows: Sequence[Row], overloads: Mapping[tuple[str, str], str]) -> list[str]:
@@ -54,8 +63,8 @@ def _answers_less(row: Row, most: float) -> str:
     return f"answers {100 * share:.3g} % of its requests where others answer {100 * most:.3g} %"
 
 
-def reasons_by_metric(scenario: Mapping[str, Any], rows: Sequence[Row]) -> dict[tuple[str, str, str], str]:
-    """Why a policy is not compared, by (metric, policy, group); ``""`` is all groups together.
+def reasons_by_metric(scenario: Mapping[str, Any], rows: Sequence[Row]) -> dict[Compared, str]:
+    """Why a policy is not compared, as far as it is not.
 
     What holds in one group holds for the mean over all groups.
 
@@ -67,14 +76,14 @@ def reasons_by_metric(scenario: Mapping[str, Any], rows: Sequence[Row]) -> dict[
         Rows of summary.csv.
     """
     free = _free_sending(scenario, rows)
-    found: dict[tuple[str, str, str], str] = {}
+    found: dict[Compared, str] = {}
     for row in rows:
         policy, group = row["policy"], row.get("group", "")
-        for metric, reason in (("latency_mean_s", ""), ("energy_mean_j", FREE if group in free else "")):
-            reason = row["condition"] or reason
+        for metric in MEANS.values():
+            reason = row["condition"] or (FREE if metric.unit == "energy" and group in free else "")
             if reason:
-                found[metric, policy, group] = reason
-                found.setdefault((metric, policy, ""), f"{reason} (group {group})" if group else reason)
+                found[Compared(metric.name, policy, group)] = reason
+                found.setdefault(Compared(metric.name, policy, ""), f"{reason} (group {group})" if group else reason)
     return found
 
 

@@ -20,20 +20,13 @@ import pyarrow as pa
 
 from simulator.accounts.request_columns import RequestColumns, group_names, policy_names
 from simulator.accounts.window import Window
+from simulator.inference.comparability import Compared
+from simulator.inference.metrics import MEANS, Metric, Subject
 from simulator.inference.selection import Selection, select
-from simulator.inference.statistics import (
-    SHARED_IDLE,
-    FloatArray,
-    estimate_difference,
-    estimate_mean,
-    is_separated,
-    make_blocks,
-)
+from simulator.inference.statistics import SHARED_IDLE, estimate_difference, estimate_mean, is_separated, make_blocks
 
-#: metric of a difference row -> column of the requests table
-METRICS = {"latency_mean_s": "latency_s", "energy_mean_j": "energy_j"}
 #: every policy is compared
-NO_REASONS: Mapping[tuple[str, str, str], str] = MappingProxyType({})
+NO_REASONS: Mapping[Compared, str] = MappingProxyType({})
 #: what the column ``group`` of a difference row says about all requests together
 ALL_GROUPS = "(all)"
 
@@ -60,7 +53,7 @@ def difference_rows(
     batches: int = 20,
     until_s: Sequence[float] = (),
     short: Mapping[tuple[str, str], str] = MappingProxyType({}),
-    reasons: Mapping[tuple[str, str, str], str] = NO_REASONS,
+    reasons: Mapping[Compared, str] = NO_REASONS,
 ) -> tuple[dict[str, Any], ...]:
     """Every policy against the best one, runner-up first; columns as in `DIFFERENCE_COLUMNS`.
 
@@ -69,11 +62,11 @@ def difference_rows(
     requests : pyarrow.Table or RequestColumns
         Columns as in requests.parquet.
     warmup_s, until_s, batches
-        As in `metrics.summarise`.
+        As in `summary.summarise`.
     short : mapping of (policy, group) to str
         Why a run is too short for its load, where it is.
-    reasons : mapping of (metric, policy, group) to str
-        Why a policy is not compared; ``group`` is ``""`` for all requests together.
+    reasons : mapping of Compared to str
+        Why a policy is not compared.
 
     Raises
     ------
@@ -87,14 +80,14 @@ def difference_rows(
     for group in groups:
         selections = [select(columns, window, policy, group) for policy in policy_names(columns)]
         _require_same_requests(selections)
-        for metric in METRICS:
-            excluded = {s.policy: reasons.get((metric, s.policy, group), "") for s in selections}
+        for metric in MEANS.values():
+            excluded = {s.policy: reasons.get(Compared(metric.name, s.policy, group), "") for s in selections}
             rows.extend(_against_best(metric, group, selections, batches, short, excluded))
     return tuple(rows)
 
 
 def _against_best(
-    metric: str,
+    metric: Metric,
     group: str,
     selections: Sequence[Selection],
     batches: int,
@@ -102,9 +95,9 @@ def _against_best(
     excluded: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     blocks = make_blocks(selections[0].floats("replication").astype(np.int64), batches)
-    if metric == "energy_mean_j" and blocks.replications < 2 and any(s.shares_idle_energy for s in selections):
+    if metric.has_idle and blocks.replications < 2 and any(s.shares_idle_energy for s in selections):
         blocks = blocks.without_interval(SHARED_IDLE)
-    values = {s.policy: _values(s, metric) for s in selections}
+    values = {s.policy: metric.of(Subject(s)) for s in selections}
     means = {policy: estimate_mean(value, blocks).mean for policy, value in values.items()}
     known = (policy for policy in means if not math.isnan(means[policy]))
     ranked = sorted(known, key=lambda policy: (bool(excluded[policy]), means[policy]))
@@ -115,7 +108,7 @@ def _against_best(
         difference = estimate_difference(values[policy], values[best], blocks, caution)
         rows.append(
             {
-                "metric": metric,
+                "metric": metric.name,
                 "group": group or ALL_GROUPS,
                 "best": best,
                 "best_mean": means[best],
@@ -130,11 +123,6 @@ def _against_best(
             }
         )
     return rows
-
-
-def _values(selection: Selection, metric: str) -> FloatArray:
-    column = METRICS[metric]
-    return selection.completed(column) if metric == "latency_mean_s" else selection.floats(column)
 
 
 def _require_same_requests(selections: Sequence[Selection]) -> None:

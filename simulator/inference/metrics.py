@@ -1,65 +1,30 @@
-"""From the requests table to the rows of summary.csv: one row per policy (and group, if there is more than one).
+"""Every number that a summary says of a policy, one line each.
 
-Meaning of each column (requests of the warm-up and of the cool-down, see `window`, are left out everywhere):
-
-- ``latency_*``: over completed requests; ``*_ci95_*``: half-width of the 95 % interval, empty where there is none;
-  ``*_ci95_is_at_least``: whether that is only a lower bound, because the run is too short for its load.
-- ``energy_mean_j``, ``bytes_up_mean``: over all requests that have the value; what was spent on a request that was
-  dropped later was spent all the same.
-- ``deadline_miss_ratio``: (completed late + dropped + censored) / requests with a deadline.
-- ``accuracy``: share of correct answers among completed requests whose answer is known, else the published top-1;
-  less what the profile says that lost bytes cost.
-- ``throughput_rps``: completed requests per second of observed time, which runs from the end of the warm-up to the
-  beginning of the cool-down, else to the horizon, or to the last completion of the policy's run where there is neither.
-- ``utilisation_*``: busy time of a station / (its servers x observed time), computed by the caller.
-- ``offered_load``, ``busiest_station``: of the station on the way that is asked for most, see `simulator.plan.load`;
-  empty for a policy that decides anew for each request.
-- ``condition``: why the means are not compared with those of other policies; empty where they are (`comparability`).
+Columns of summary.csv and of sweeps, the tables that are printed, the figures of a sweep, the objectives of an
+optimisation, and docs/metrics.md follow from `METRICS`. Requests of the warm-up and of the cool-down (see `window`) are
+left out of all of them; what is not known is NaN.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from simulator.accounts.request_columns import RequestColumns, policy_names
-from simulator.accounts.window import Window
-from simulator.inference.comparability import conditions
-from simulator.inference.selection import Selection, select, select_all
-from simulator.inference.statistics import SHARED_IDLE, Estimate, FloatArray, estimate_mean, make_blocks, percentiles
+from simulator.arrays import Floats
+from simulator.inference.selection import Selection
+from simulator.inference.statistics import percentiles
 
-#: columns of summary.csv in order; ``group`` follows ``policy`` when there is more than one
-SUMMARY_COLUMNS = (
-    "policy",
-    "requests",
-    "completed",
-    "dropped",
-    "censored",
-    "deadline_miss_ratio",
-    "latency_mean_s",
-    "latency_ci95_s",
-    "latency_ci95_is_at_least",
-    "latency_p50_s",
-    "latency_p95_s",
-    "latency_p99_s",
-    "energy_mean_j",
-    "energy_ci95_j",
-    "energy_ci95_is_at_least",
-    "bytes_up_mean",
-    "accuracy",
-    "throughput_rps",
-    "utilisation_device",
-    "utilisation_uplink",
-    "utilisation_edge",
-    "offered_load",
-    "busiest_station",
-    "condition",
-)
+#: units that are no dimension of `simulator.units.UNITS`
+COUNT, SHARE, NUMBER, TEXT = "count", "share", "number", "text"
+LESS, MORE = "less", "more"
+#: columns of a summary that every result ever had, and without which it says nothing
+REQUIRED = ("policy", "requests", "completed", "dropped", "censored")
 
 
 @dataclass(frozen=True)
@@ -93,146 +58,243 @@ class RunFacts:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """Rows of summary.csv and the cautions about their intervals, each once, naming its policies (unless all)."""
+class Subject:
+    """What a metric is computed from: the requests of one policy (and group) that count, and what else is known.
 
-    rows: tuple[dict[str, Any], ...]
-    cautions: tuple[str, ...]
-
-
-def summarise(
-    requests: pa.Table | RequestColumns,
-    facts: Mapping[tuple[str, str], RunFacts],
-    *,
-    warmup_s: float = 0.0,
-    batches: int = 20,
-    horizon_s: float | None = None,
-    until_s: Sequence[float] = (),
-) -> Summary:
-    """Rows of summary.csv.
-
-    Parameters
+    Attributes
     ----------
-    requests : pyarrow.Table or RequestColumns
-        Columns as in requests.parquet.
-    facts : mapping of (policy, group) to RunFacts
-        ``group`` is ``""`` when the table has no column ``group``. Missing keys mean unknown.
-    warmup_s, horizon_s : float
-        Simulated time, counted from 0 in each replication.
-    batches : int
-        Number of batches when there is one replication.
-    until_s : sequence of float
-        Per replication, when the first device had run out; infinite where nothing arrived later, empty for nowhere.
+    requests : Selection
+    known : RunFacts
+    observed_s : float
+        Simulated time that counts, over all replications.
     """
-    window = Window(warmup_s, tuple(until_s))
-    columns = requests if isinstance(requests, RequestColumns) else RequestColumns(requests)
-    observed = {policy: observed_time_s(columns, policy, window, horizon_s) for policy in policy_names(columns)}
-    rows: list[dict[str, Any]] = []
-    said: dict[str, dict[str, dict[str, None]]] = {}
-    for selection in select_all(columns, window):
-        known = facts.get((selection.policy, selection.group), RunFacts())
-        row, estimates = _row(selection, known, observed[selection.policy], batches)
-        rows.append(row)
-        for metric, estimate in estimates.items():
-            if estimate.caution:
-                of = said.setdefault(selection.policy, {}).setdefault(estimate.caution, {})
-                of |= {} if estimate.is_at_least else {metric: None}
-    overloads = {key: known.overload for key, known in facts.items()}
-    for row, reason in zip(rows, conditions(rows, overloads), strict=True):
-        row["condition"] = reason
-    return Summary(tuple(rows), tuple(_cautions(said, len(observed))))
+
+    requests: Selection
+    known: RunFacts = RunFacts()
+    observed_s: float = 0.0
+
+    @cached_property
+    def latency_s(self) -> Floats:
+        """Latency of each request, NaN where it is not completed."""
+        return self.requests.completed("latency_s")
+
+    @cached_property
+    def latency_percentiles_s(self) -> Mapping[int, float]:
+        """Percentiles of the latency of completed requests."""
+        return dict(zip((50, 95, 99), percentiles(self.latency_s, (50, 95, 99)), strict=True))
 
 
-def _cautions(said: Mapping[str, Mapping[str, Iterable[str]]], policies: int) -> Iterator[str]:
-    """Each caution once, with the policies it is about (unless all) and with what has no interval.
+@dataclass(frozen=True)
+class Metric:
+    """One number of a summary.
 
-    ``said`` holds, for each policy, its cautions and the quantities that have no interval because of them.
+    Attributes
+    ----------
+    name : str
+        Its column.
+    unit : str
+        Dimension of `simulator.units.UNITS` (the column is in SI units), or `COUNT`, `SHARE`, `NUMBER`, `TEXT`.
+    title : str
+        What people call it.
+    better : str
+        `LESS`, `MORE`, or empty where neither is.
+    of : callable
+        Its value for a `Subject`; of a mean with an interval, the value of each request, NaN where one has none. Its
+        docstring says what it is.
+    interval : str
+        Column of the half-width of the 95 % interval; empty where the metric is no mean.
+    place : int
+        Place among the columns of printed tables, 0 for none.
+    key : str
+        Name of its figure of a sweep, and of the objective; empty for neither.
+    weight : str
+        Column with which groups of a fleet are weighted in an objective; empty where it is none.
+    heading : str
+        Of its column in a table of 80 characters; the title in small letters if left out.
+    has_idle : bool
+        Whether energy that no request caused is part of it.
     """
-    where: dict[str, list[str]] = {}
-    for policy, cautions in said.items():
-        for caution, missing in cautions.items():
-            names = " and ".join(missing)
-            where.setdefault(f"no interval for {names}: {caution}" if names else caution, []).append(policy)
-    for text, names_of in where.items():
-        yield text if len(names_of) == policies else f"{', '.join(names_of)}: {text}"
+
+    name: str
+    unit: str
+    title: str
+    better: str
+    of: Callable[[Subject], Any]
+    interval: str = ""
+    place: int = 0
+    key: str = ""
+    weight: str = ""
+    heading: str = ""
+    has_idle: bool = False
+
+    @property
+    def bound(self) -> str:
+        """Column that says whether the interval is only a lower bound."""
+        return self.interval and f"{self.interval.rpartition('_')[0]}_is_at_least"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its columns of summary.csv."""
+        return (self.name, self.interval, self.bound) if self.interval else (self.name,)
+
+    @property
+    def sign(self) -> int:
+        """1 where less is better, -1 where more is."""
+        return -1 if self.better == MORE else 1
+
+    @property
+    def is_quantity(self) -> bool:
+        """Whether it has a physical unit."""
+        return self.unit not in (COUNT, SHARE, NUMBER, TEXT)
 
 
-def observed_time_s(columns: RequestColumns, policy: str, window: Window, horizon_s: float | None) -> float:
-    """Simulated seconds that count, summed over the replications of a policy; 0 if nothing was observed."""
-    rows = select(columns, window, policy).rows
-    if not len(rows):
-        return 0.0
-    numbers, starts = np.unique(columns.floats("replication")[rows], return_index=True)
-    if horizon_s is not None:
-        last = np.full(len(numbers), horizon_s)
-    else:
-        finish = columns.floats("finish_s")[rows]
-        last = np.fmax.reduceat(np.where(np.isnan(finish), columns.floats("arrival_s")[rows], finish), starts)
-    end = window.end_s(numbers.astype(np.int64))
-    return float((np.where(np.isfinite(end), np.minimum(end, last), last) - window.warmup_s).sum())
+def _mean(values: Floats) -> float:
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if len(present) else math.nan
 
 
-def _row(
-    selection: Selection, known: RunFacts, observed_s: float, batches: int
-) -> tuple[dict[str, Any], dict[str, Estimate]]:
-    blocks = make_blocks(selection.floats("replication").astype(np.int64), batches)
-    completed = selection.count("completed")
-    latencies = selection.completed("latency_s")
-    latency = estimate_mean(latencies, blocks, known.short)
-    if blocks.replications < 2 and selection.shares_idle_energy:
-        blocks = blocks.without_interval(SHARED_IDLE)
-    energy = estimate_mean(selection.floats("energy_j"), blocks, known.short)
-    if known.overload:  # these means depend on the length of the run: there is nothing that an interval could cover
-        latency, energy = Estimate(latency.mean, math.nan), Estimate(energy.mean, math.nan)
-    p50, p95, p99 = percentiles(latencies, (50, 95, 99))
-    row = {
-        "policy": selection.policy,
-        **({"group": selection.group} if selection.group else {}),
-        "requests": len(selection.rows),
-        "completed": completed,
-        "dropped": selection.count("dropped"),
-        "censored": selection.count("censored"),
-        "deadline_miss_ratio": _deadline_miss_ratio(selection),
-        "latency_mean_s": latency.mean,
-        "latency_ci95_s": latency.half_width,
-        "latency_ci95_is_at_least": latency.is_at_least,
-        "latency_p50_s": p50,
-        "latency_p95_s": p95,
-        "latency_p99_s": p99,
-        "energy_mean_j": energy.mean,
-        "energy_ci95_j": energy.half_width,
-        "energy_ci95_is_at_least": energy.is_at_least,
-        "bytes_up_mean": _mean(selection.floats("bytes_up")),
-        "accuracy": _accuracy(selection, known.top1),
-        "throughput_rps": completed / observed_s if observed_s > 0 else math.nan,
-        "utilisation_device": known.utilisation_device,
-        "utilisation_uplink": known.utilisation_uplink,
-        "utilisation_edge": known.utilisation_edge,
-        "offered_load": known.offered_load,
-        "busiest_station": known.busiest_station,
-        "condition": "",
-    }
-    return row, {"mean latency": latency, "mean energy": energy}
+def requests(of: Subject) -> int:
+    """Requests that count."""
+    return len(of.requests.rows)
 
 
-def _deadline_miss_ratio(selection: Selection) -> float:
-    with_deadline = ~np.isnan(selection.floats("deadline_s"))
+def completed(of: Subject) -> int:
+    """Requests with an answer."""
+    return of.requests.count("completed")
+
+
+def dropped(of: Subject) -> int:
+    """Requests that were given up: refused by a full queue, or lost."""
+    return of.requests.count("dropped")
+
+
+def censored(of: Subject) -> int:
+    """Requests that were in flight at the horizon."""
+    return of.requests.count("censored")
+
+
+def deadline_misses(of: Subject) -> float:
+    """(Completed late + dropped + censored) / requests with a deadline."""
+    with_deadline = ~np.isnan(of.requests.floats("deadline_s"))
     if not with_deadline.any():
         return math.nan
-    missed = selection.completed("deadline_met") != 1.0
+    missed = of.requests.completed("deadline_met") != 1.0
     return float(missed[with_deadline].mean())
 
 
-def _accuracy(selection: Selection, top1: float | None) -> float:
-    kept: FloatArray | float = 1.0
-    if selection.columns.has("accuracy_kept"):
-        kept = selection.completed("accuracy_kept")
-    known = _mean(selection.completed("correct") * kept)
-    if math.isnan(known) and top1 is not None and selection.count("completed"):
-        return top1 * _mean(np.atleast_1d(kept))
+def latency(of: Subject) -> Floats:
+    """From arrival to answer, over completed requests."""
+    return of.latency_s
+
+
+def latency_p50(of: Subject) -> float:
+    """Half of the completed requests have less."""
+    return of.latency_percentiles_s[50]
+
+
+def latency_p95(of: Subject) -> float:
+    """95 % of the completed requests have less latency."""
+    return of.latency_percentiles_s[95]
+
+
+def latency_p99(of: Subject) -> float:
+    """99 % of the completed requests have less latency."""
+    return of.latency_percentiles_s[99]
+
+
+def energy(of: Subject) -> Floats:
+    """Of the device, over all requests: what was spent on one that was dropped later was spent all the same."""
+    return of.requests.floats("energy_j")
+
+
+def bytes_up(of: Subject) -> float:
+    """What a request sends, over all requests that have the value."""
+    return _mean(of.requests.floats("bytes_up"))
+
+
+def accuracy(of: Subject) -> float:
+    """Share of correct answers among completed requests whose answer is known, else the published top-1.
+
+    Less what the profile says that lost bytes cost.
+    """
+    kept: Floats | float = 1.0
+    if of.requests.columns.has("accuracy_kept"):
+        kept = of.requests.completed("accuracy_kept")
+    known = _mean(of.requests.completed("correct") * kept)
+    if math.isnan(known) and of.known.top1 is not None and of.requests.count("completed"):
+        return of.known.top1 * _mean(np.atleast_1d(kept))
     return known
 
 
-def _mean(values: FloatArray) -> float:
-    present = values[~np.isnan(values)]
-    return float(present.mean()) if len(present) else math.nan
+def throughput(of: Subject) -> float:
+    """Completed requests per second of observed time.
+
+    That runs from the end of the warm-up to the beginning of the cool-down, else to the horizon, or to the last
+    completion of the policy's run where there is neither.
+    """
+    return of.requests.count("completed") / of.observed_s if of.observed_s > 0 else math.nan
+
+
+def utilisation_device(of: Subject) -> float:
+    """Busy time of processors / (devices x observed time)."""
+    return of.known.utilisation_device
+
+
+def utilisation_uplink(of: Subject) -> float:
+    """Busy time of uplinks / (devices x observed time)."""
+    return of.known.utilisation_uplink
+
+
+def utilisation_edge(of: Subject) -> float:
+    """Busy time of workers / (workers x observed time); a batch counts once."""
+    return of.known.utilisation_edge
+
+
+def offered_load(of: Subject) -> float:
+    """Of the station on the way that is asked for most; empty for a policy that decides anew for each request."""
+    return of.known.offered_load
+
+
+def busiest_station(of: Subject) -> str:
+    """Which station that is."""
+    return of.known.busiest_station
+
+
+# fmt: off
+METRICS = (
+    Metric("requests", COUNT, "Requests", "", requests),
+    Metric("completed", COUNT, "Completed", "", completed),
+    Metric("dropped", COUNT, "Dropped", "", dropped, place=6),
+    Metric("censored", COUNT, "Censored", "", censored, place=7),
+    Metric("deadline_miss_ratio", SHARE, "Deadline misses", LESS, deadline_misses, place=5, key="deadline_misses",
+           heading="deadline\nmisses"),
+    Metric("latency_mean_s", "time", "Mean latency", LESS, latency, "latency_ci95_s", 1, "latency", "completed"),
+    Metric("latency_p50_s", "time", "Median latency", LESS, latency_p50),
+    Metric("latency_p95_s", "time", "95th percentile", LESS, latency_p95, place=2, heading="p95"),
+    Metric("latency_p99_s", "time", "99th percentile", LESS, latency_p99),
+    Metric("energy_mean_j", "energy", "Energy per request", LESS, energy, "energy_ci95_j", 3, "energy", "requests",
+           heading="energy", has_idle=True),
+    Metric("bytes_up_mean", NUMBER, "Bytes up", "", bytes_up),
+    Metric("accuracy", SHARE, "Accuracy", MORE, accuracy, place=4, key="accuracy", weight="completed"),
+    Metric("throughput_rps", NUMBER, "Throughput", MORE, throughput),
+    Metric("utilisation_device", SHARE, "Utilisation of devices", "", utilisation_device),
+    Metric("utilisation_uplink", SHARE, "Utilisation of uplinks", "", utilisation_uplink),
+    Metric("utilisation_edge", SHARE, "Utilisation of the edge", "", utilisation_edge),
+    Metric("offered_load", NUMBER, "Offered load", "", offered_load),
+    Metric("busiest_station", TEXT, "Busiest station", "", busiest_station),
+)
+# fmt: on
+#: columns of summary.csv in order; ``group`` follows ``policy`` when there is more than one
+SUMMARY_COLUMNS = ("policy", *(column for metric in METRICS for column in metric.columns), "condition")
+#: what is estimated with an interval and compared between policies, by column
+MEANS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in METRICS if metric.interval})
+#: what tables print, in order
+PRINTED = tuple(sorted((metric for metric in METRICS if metric.place), key=lambda metric: metric.place))
+#: what figures of a sweep show, by name
+KEYED: Mapping[str, Metric] = MappingProxyType({metric.key: metric for metric in PRINTED if metric.key})
+
+
+def lacking(columns: Iterable[str]) -> list[str]:
+    """Columns that a summary cannot do without, and that are not among these."""
+    present = set(columns)
+    return [name for name in REQUIRED if name not in present]

@@ -10,50 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.errors import Problem, ScenarioError, did_you_mean
+from simulator.inference.metrics import KEYED, Metric
 from simulator.inference.reservations import BOUND_OF, is_bound
 
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is to be small or large.
-
-    Attributes
-    ----------
-    column, interval : str
-        Columns of the summary; no interval where there is none.
-    weight : str
-        Column that weights groups.
-    sign : int
-        1 where less is better, -1 where more is.
-    label, dimension : str
-        Name for people, and a key of `simulator.units.UNITS`; no dimension for shares.
-    """
-
-    column: str
-    interval: str
-    weight: str
-    sign: int
-    label: str
-    dimension: str
-
-
-OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
-    {
-        "latency": Objective("latency_mean_s", "latency_ci95_s", "completed", 1, "Mean latency", "time"),
-        "energy": Objective("energy_mean_j", "energy_ci95_j", "requests", 1, "Device energy per request", "energy"),
-        "accuracy": Objective("accuracy", "", "completed", -1, "Accuracy", ""),
-    }
-)
+#: what is to be small or large, by name
+OBJECTIVES: Mapping[str, Metric] = MappingProxyType({key: metric for key, metric in KEYED.items() if metric.weight})
 
 
 def read_objectives(text: str) -> tuple[str, ...]:
@@ -103,7 +72,7 @@ def _merged(group: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[st
     merged = {name: group[0][name] for name in names}
     requests = sum(row["requests"] for row in group)
     for objective in OBJECTIVES.values():
-        merged[objective.column] = _mean(group, objective)
+        merged[objective.name] = _mean(group, objective)
         if objective.interval:
             merged[objective.interval] = group[0].get(objective.interval, math.nan) if len(group) == 1 else math.nan
             merged[BOUND_OF[objective.interval]] = len(group) == 1 and is_bound(group[0], objective.interval)
@@ -112,10 +81,10 @@ def _merged(group: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[st
     return merged
 
 
-def _mean(group: Sequence[Mapping[str, Any]], objective: Objective) -> float:
+def _mean(group: Sequence[Mapping[str, Any]], objective: Metric) -> float:
     """Weighted mean; NaN as soon as a group with weight has no value."""
     total = sum(row[objective.weight] for row in group)
-    parts = [row[objective.column] * row[objective.weight] for row in group if row[objective.weight]]
+    parts = [row[objective.name] * row[objective.weight] for row in group if row[objective.weight]]
     return sum(parts) / total if total else math.nan
 
 
@@ -123,7 +92,7 @@ def costs(alternatives: Sequence[Mapping[str, Any]], objectives: Sequence[str]) 
     """Objectives so that less is better, shape (alternatives, objectives); NaN for what cannot be compared."""
     chosen = [OBJECTIVES[name] for name in objectives]
     values = [
-        [math.nan if row.get("condition") else objective.sign * row[objective.column] for objective in chosen]
+        [math.nan if row.get("condition") else objective.sign * row[objective.name] for objective in chosen]
         for row in alternatives
     ]
     return np.array(values, dtype=np.float64).reshape(len(alternatives), len(chosen))

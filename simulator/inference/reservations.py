@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
 
-Row = Mapping[str, Any]
+from simulator.arrays import Row
+from simulator.inference.metrics import MEANS
 
 #: half-width of the summary -> whether it is only a lower bound
-BOUND_OF: Mapping[str, str] = MappingProxyType(
-    {"latency_ci95_s": "latency_ci95_is_at_least", "energy_ci95_j": "energy_ci95_is_at_least"}
-)
+BOUND_OF: Mapping[str, str] = MappingProxyType({metric.interval: metric.bound for metric in MEANS.values()})
 
 
 def is_bound(row: Row, interval: str) -> bool:

@@ -25,12 +25,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simulator.units import human
-
-Floats = NDArray[np.float64]
 
 #: independent requests that an interval asks for; intervals of M/M/1 cover in more than 90 of 100 from 25 on
 LEAST_INDEPENDENT = 50

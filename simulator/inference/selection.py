@@ -13,7 +13,7 @@ import numpy as np
 
 from simulator.accounts.request_columns import RequestColumns, group_names, policy_names
 from simulator.accounts.window import Window
-from simulator.inference.statistics import FloatArray, IntArray
+from simulator.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Selection:
     columns: RequestColumns
     policy: str
     group: str
-    rows: IntArray
+    rows: Ints
 
-    def floats(self, name: str) -> FloatArray:
+    def floats(self, name: str) -> Floats:
         """One numeric column of these requests, NaN where missing."""
         return self.columns.floats(name)[self.rows]
 
@@ -44,7 +44,7 @@ class Selection:
         """Whether energy that no request caused is part of what these requests are charged."""
         return self.columns.has("energy_idle_j") and bool(self.floats("energy_idle_j").any())
 
-    def completed(self, name: str) -> FloatArray:
+    def completed(self, name: str) -> Floats:
         """One numeric column, NaN where the request is not completed."""
         done = self.columns.is_value("status", "completed")[self.rows]
         return np.where(done, self.floats(name), np.nan)

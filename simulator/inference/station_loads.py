@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.engines.log import RequestLog
 from simulator.inference.run_length import StationRun, memory_requests
 from simulator.plan.plan import Plan
 from simulator.plan.serving import UNLIMITED
 from simulator.plan.system import Group, System
 from simulator.workload import Workload
-
-Floats = NDArray[np.float64]
 
 
 @dataclass

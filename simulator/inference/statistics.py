@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator.arrays import Floats, Ints
 from simulator.inference.batch_means import (
     CONFIDENCE,
     CORRELATION_Z,
@@ -38,9 +39,6 @@ from simulator.inference.batch_means import (
     student_t,
     widening,
 )
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 #: fewer requests in a batch say little about a mean that queues correlate
 MIN_BATCH_REQUESTS = 10
@@ -85,8 +83,8 @@ class Blocks:
         Why no interval can be had; empty otherwise.
     """
 
-    starts: IntArray
-    replication: IntArray
+    starts: Ints
+    replication: Ints
     replications: int
     requests: int
     reason: str = ""
@@ -170,7 +168,7 @@ def make_blocks(replication: npt.NDArray[np.integer], batches: int) -> Blocks:
     return Blocks(starts.astype(np.int64), of.astype(np.int64), replications, requests)
 
 
-def estimate_mean(values: FloatArray, blocks: Blocks, caution: str = "") -> Estimate:
+def estimate_mean(values: Floats, blocks: Blocks, caution: str = "") -> Estimate:
     """Mean of all values and its interval from the blocks.
 
     Parameters
@@ -186,7 +184,7 @@ def estimate_mean(values: FloatArray, blocks: Blocks, caution: str = "") -> Esti
     return _estimate(mean, deviations, abs(mean), blocks, caution, lambda: values)
 
 
-def estimate_difference(values: FloatArray, baseline: FloatArray, blocks: Blocks, caution: str = "") -> Estimate:
+def estimate_difference(values: Floats, baseline: Floats, blocks: Blocks, caution: str = "") -> Estimate:
     """Paired difference of two means, ``mean(values) - mean(baseline)``, with its interval.
 
     Both arrays hold the same requests in the same order under two policies, so what the policies share (arrivals,
@@ -222,7 +220,7 @@ def is_separated(difference: Estimate, scale: float) -> bool:
     return size > difference.half_width * (SHORT_FACTOR if difference.is_at_least else 1.0)
 
 
-def percentiles(values: FloatArray, ranks: Sequence[float]) -> list[float]:
+def percentiles(values: Floats, ranks: Sequence[float]) -> list[float]:
     """Percentiles (0 to 100) with linear interpolation between order statistics, NaN values left out."""
     present = values[~np.isnan(values)]
     if not len(present):
@@ -230,7 +228,7 @@ def percentiles(values: FloatArray, ranks: Sequence[float]) -> list[float]:
     return [float(value) for value in np.percentile(present, ranks)]
 
 
-def _mean_and_deviations(values: FloatArray, blocks: Blocks) -> tuple[float, FloatArray]:
+def _mean_and_deviations(values: Floats, blocks: Blocks) -> tuple[float, Floats]:
     """The mean, and per block its sum of deviations from it, scaled so that they average like block means."""
     present = ~np.isnan(values)
     count = int(present.sum())
@@ -245,11 +243,11 @@ def _mean_and_deviations(values: FloatArray, blocks: Blocks) -> tuple[float, Flo
 
 def _estimate(
     mean: float,
-    deviations: FloatArray,
+    deviations: Floats,
     scale: float,
     blocks: Blocks,
     caution: str,
-    each: Callable[[], FloatArray],
+    each: Callable[[], Floats],
 ) -> Estimate:
     """The interval of a mean from the deviations of its blocks; ``each`` makes the values of the requests."""
     if math.isnan(mean):
@@ -274,7 +272,7 @@ def _estimate(
     return Estimate(mean, quantile * factor * error, caution, source)
 
 
-def _is_constant(values: FloatArray, scale: float) -> bool:
+def _is_constant(values: Floats, scale: float) -> bool:
     """Whether all values that there are agree but for rounding."""
     present = values[~np.isnan(values)]
     return bool(np.ptp(present) <= _ROUNDING * scale)

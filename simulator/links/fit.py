@@ -19,10 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.errors import Problem, TraceError
 from simulator.links.fit_stalls import find_stalls, kinds
 from simulator.links.generator import MarkovGenerator, RateState, RateStatistics, Stall
-from simulator.links.importers.model import Floats, RateSeries
+from simulator.links.importers.model import RateSeries
 from simulator.links.lone_transfers import misfit, transfer_statistics
 from simulator.links.markov import generate
 from simulator.units import SENSIBLE, exact

@@ -8,16 +8,15 @@ both told apart from losses at random; which is why the good state may lose fram
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Flags, Floats
 from simulator.errors import Problem, TraceError
 from simulator.links.fit import LAGS, Origin, autocorrelation, rounded
 from simulator.links.generator import GilbertElliottGenerator, LossStatistics
-
-Floats = NDArray[np.float64]
-Losses = NDArray[np.bool_]
 
 _ROUNDS = 500
 _SETTLED = 1e-7
@@ -25,7 +24,7 @@ _SETTLED = 1e-7
 _EDGE = 1e-6
 
 
-def loss_statistics(runs: Sequence[Losses]) -> LossStatistics:
+def loss_statistics(runs: Sequence[Flags]) -> LossStatistics:
     """The statistics that a Gilbert-Elliott generator is fitted to; ``runs`` hold True for a lost frame."""
     pooled = np.concatenate(runs)
     bursts = burst_lengths(runs)
@@ -40,7 +39,7 @@ def loss_statistics(runs: Sequence[Losses]) -> LossStatistics:
     )
 
 
-def burst_lengths(runs: Sequence[Losses]) -> NDArray[np.int64]:
+def burst_lengths(runs: Sequence[Flags]) -> NDArray[np.int64]:
     """Number of frames lost in a row, for every burst."""
     found = []
     for run in runs:
@@ -49,7 +48,7 @@ def burst_lengths(runs: Sequence[Losses]) -> NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def fit_gilbert_elliott(runs: Sequence[Losses], origin: Origin) -> GilbertElliottGenerator:
+def fit_gilbert_elliott(runs: Sequence[Flags], origin: Origin) -> GilbertElliottGenerator:
     """A Gilbert-Elliott generator for the losses of frames.
 
     Parameters
@@ -67,7 +66,7 @@ def fit_gilbert_elliott(runs: Sequence[Losses], origin: Origin) -> GilbertElliot
     if not pooled.any() or pooled.all():
         what = "no frame was lost" if not pooled.any() else "no frame arrived"
         raise TraceError(Problem(f"{what}: there are no bursts to fit", "a log with losses between arrivals is needed"))
-    good_to_bad, bad_to_good, loss_good, loss_bad = most_likely(runs)
+    found = most_likely(runs)
     return GilbertElliottGenerator(
         name=origin.name,
         title=origin.title,
@@ -75,16 +74,25 @@ def fit_gilbert_elliott(runs: Sequence[Losses], origin: Origin) -> GilbertElliot
         licence=origin.licence,
         estimated="most likely parameters for the losses in order of the frame counter",
         kind="gilbert-elliott",
-        good_to_bad=rounded(good_to_bad),
-        bad_to_good=rounded(bad_to_good),
-        loss_good=rounded(loss_good),
-        loss_bad=rounded(loss_bad),
+        good_to_bad=rounded(found.good_to_bad),
+        bad_to_good=rounded(found.bad_to_good),
+        loss_good=rounded(found.loss_good),
+        loss_bad=rounded(found.loss_bad),
         fitted_to=loss_statistics(runs),
     )
 
 
-def most_likely(runs: Sequence[Losses]) -> tuple[float, float, float, float]:
-    """Good to bad, bad to good, loss when good, loss when bad.
+class Chances(NamedTuple):
+    """The four probabilities of a Gilbert-Elliott chain, per frame."""
+
+    good_to_bad: float
+    bad_to_good: float
+    loss_good: float
+    loss_bad: float
+
+
+def most_likely(runs: Sequence[Flags]) -> Chances:
+    """The chain under which the losses are likeliest, the state that loses less being the good one.
 
     Sought from a fast and from a slow chain; what is likelier in the end is taken.
     """
@@ -94,17 +102,20 @@ def most_likely(runs: Sequence[Losses]) -> tuple[float, float, float, float]:
     pooled = np.concatenate(runs).astype(np.float64)
     ends = np.cumsum([run.size for run in runs])
     share = float(pooled.mean())
-    starts = ((0.1, 0.3, 0.5 * share, 0.5 + 0.5 * share), (0.01, 0.01, 0.5 * share, min(0.95, 1.5 * share)))
+    starts = (
+        Chances(0.1, 0.3, 0.5 * share, 0.5 + 0.5 * share),
+        Chances(0.01, 0.01, 0.5 * share, min(0.95, 1.5 * share)),
+    )
     found = [_climbed(compiled, pooled, ends, start) for start in starts]
-    good_to_bad, bad_to_good, loss_good, loss_bad = max(found, key=lambda pair: pair[0])[1]
-    if loss_good > loss_bad:
-        return bad_to_good, good_to_bad, loss_bad, loss_good
-    return good_to_bad, bad_to_good, loss_good, loss_bad
+    best = max(found, key=lambda pair: pair[0])[1]
+    if best.loss_good > best.loss_bad:
+        return Chances(best.bad_to_good, best.good_to_bad, best.loss_bad, best.loss_good)
+    return best
 
 
 def _climbed(
-    expected: Callable[..., Floats], losses: Floats, ends: NDArray[np.int64], start: tuple[float, ...]
-) -> tuple[float, tuple[float, ...]]:
+    expected: Callable[..., Floats], losses: Floats, ends: NDArray[np.int64], start: Chances
+) -> tuple[float, Chances]:
     """Log-likelihood at its local top, and the four probabilities there."""
     last = -np.inf
     parameters = start
@@ -113,7 +124,7 @@ def _climbed(
             losses, ends, *parameters
         )
         estimates = (to_bad / in_good, to_good / in_bad, lost_good / all_good, lost_bad / all_bad)
-        parameters = tuple(float(np.clip(value, _EDGE, 1 - _EDGE)) for value in estimates)
+        parameters = Chances(*(float(np.clip(value, _EDGE, 1 - _EDGE)) for value in estimates))
         if likelihood - last < _SETTLED * abs(likelihood):
             break
         last = likelihood

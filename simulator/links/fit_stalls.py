@@ -11,11 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.links.importers.model import Floats
-
-Integers = NDArray[np.int64]
+from simulator.arrays import Floats, Ints
 
 #: stalls are alike if their lengths lie between the same two powers of this
 _ALIKE = 3
@@ -27,13 +24,13 @@ _MOST_LENGTHS = 24
 class Stretches:
     """Stalls of one kind: their first samples and lengths, in order of time."""
 
-    firsts: Integers
-    lengths: Integers
+    firsts: Ints
+    lengths: Ints
 
-    def members(self, size: int) -> Integers:
+    def members(self, size: int) -> Ints:
         """The samples of all of them, on a ring of ``size`` samples."""
         offsets = np.arange(self.lengths.sum()) - np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
-        inside: Integers = (np.repeat(self.firsts, self.lengths) + offsets) % size
+        inside: Ints = (np.repeat(self.firsts, self.lengths) + offsets) % size
         return inside
 
     def distribution(self) -> tuple[list[int], Floats]:
@@ -91,7 +88,7 @@ def kinds(stalls: Stretches) -> list[Stretches]:
     return [Stretches(stalls.firsts[exponents == k], stalls.lengths[exponents == k]) for k in np.unique(exponents)]
 
 
-def outage_lengths(rates: Floats, below_bps: float) -> Integers:
+def outage_lengths(rates: Floats, below_bps: float) -> Ints:
     """Lengths, in samples, of the stretches of a ring of rates that stay below a rate."""
     is_out = rates < below_bps
     if is_out.all():

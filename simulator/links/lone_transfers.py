@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.physics.link import Channel
-
-Floats = NDArray[np.float64]
 
 #: statistics of transfer times, with the relative difference between recording and generator that is tolerable
 TOLERANCES: Mapping[str, float] = MappingProxyType({"mean": 0.1, "p95": 0.2, "p99": 0.2})

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -37,9 +37,21 @@ from simulator.scenario.mistakes import nested, shown
 from simulator.scenario.quantities import LevelDifference, PositiveLength, SignalLevel
 from simulator.units import exact, human
 
-#: name -> loss at the reference distance in dB, reference distance in m, exponent
-PATH_LOSSES: Mapping[str, tuple[float, float, float]] = MappingProxyType(
-    {"oulu": (128.95, 1000.0, 2.32), "lorasim": (127.41, 40.0, 2.08), "hata": (127.5, 1000.0, 3.52)}
+
+class PathLoss(NamedTuple):
+    """Log-distance path loss: its value at a reference distance, and how it grows."""
+
+    at_reference_db: float
+    reference_m: float
+    exponent: float
+
+
+PATH_LOSSES: Mapping[str, PathLoss] = MappingProxyType(
+    {
+        "oulu": PathLoss(128.95, 1000.0, 2.32),
+        "lorasim": PathLoss(127.41, 40.0, 2.08),
+        "hata": PathLoss(127.5, 1000.0, 3.52),
+    }
 )
 
 _CHOICES = (7, 8, 9, 10, 11, 12, "range", "adr")

@@ -35,6 +35,7 @@ def _distance_m(frames: Frames) -> float:
     levels = frames.rssi_dbm[~np.isnan(frames.rssi_dbm)]
     if not levels.size:
         return _UNKNOWN_M
-    loss_db, reference_m, exponent = PATH_LOSSES[_LOSS]
-    distance_m = reference_m * 10 ** ((_SENT_DBM - float(np.median(levels)) - loss_db) / (10 * exponent))
+    loss = PATH_LOSSES[_LOSS]
+    lost_db = _SENT_DBM - float(np.median(levels)) - loss.at_reference_db
+    distance_m = loss.reference_m * 10 ** (lost_db / (10 * loss.exponent))
     return float(np.clip(distance_m, *_DISTANCES_M))

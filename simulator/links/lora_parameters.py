@@ -6,12 +6,9 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Floats, Ints
 from simulator.physics.lora import adapted_rate, fastest_rate
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 #: levels that stand for all levels of devices with shadowing: shares of them are right within 0.1 %
 _LEVELS = 512
@@ -59,20 +56,20 @@ class LoraParameters:
         How often a frame is sent at most.
     """
 
-    spreading_factor: Integers
+    spreading_factor: Ints
     bandwidth_hz: Floats
-    most_bytes: Integers
+    most_bytes: Ints
     sensitivity_dbm: Floats
     demodulation_dbm: Floats
-    rx1_sf: Integers
+    rx1_sf: Ints
     rx1_bandwidth_hz: Floats
-    rx1_most_bytes: Integers
+    rx1_most_bytes: Ints
     window_s: Floats
     rx2_sf: int
     rx2_bandwidth_hz: float
     rx2_most_bytes: int
     rx2_window_s: float
-    band_of: Integers
+    band_of: Ints
     duty_cycle: Floats
     transmit_dbm: float
     received_dbm: float

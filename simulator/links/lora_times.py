@@ -7,6 +7,7 @@ other devices, and the slow frames before the network has settled the data rate.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from simulator.links.lora_parameters import LoraParameters
 from simulator.physics.duty import HOUR_S
@@ -26,7 +27,15 @@ MAX_FRAMES = 100_000
 _DAY_S = 86400.0
 
 
-def predicted_uplink_s(parameters: LoraParameters, size_bytes: float) -> tuple[float, float, int]:
+class Sent(NamedTuple):
+    """A message on its way: from the first bit to the last, on the air in all of its frames, and their number."""
+
+    seconds: float
+    airtime_s: float
+    frames: int
+
+
+def predicted_uplink_s(parameters: LoraParameters, size_bytes: float) -> Sent:
     """Time of one message on a quiet link, at the data rate that the mean level settles at.
 
     A device sends its next frame when the receive windows of the last one have closed, the sub-band has been silent for
@@ -37,29 +46,22 @@ def predicted_uplink_s(parameters: LoraParameters, size_bytes: float) -> tuple[f
     parameters : LoraParameters
         All sub-bands with one duty cycle.
     size_bytes : float
-
-    Returns
-    -------
-    seconds : float
-        From the first bit to the last.
-    airtime_s : float
-        Airtime of all frames.
-    frames : int
     """
     rate = mean_rate(parameters)
     most_bytes = int(parameters.most_bytes[rate])
     frames = frames_of(size_bytes, most_bytes)
     if frames == 0:
-        return 0.0, 0.0, 0
+        return Sent(0.0, 0.0, 0)
     full_s = full_airtime_s(parameters, rate)
     last_s = _airtime_s(parameters, rate, last_frame_bytes(size_bytes, most_bytes))
-    return _last_start_s(parameters, rate, last_s, frames) + last_s, (frames - 1) * full_s + last_s, frames
+    seconds = _last_start_s(parameters, rate, last_s, frames) + last_s
+    return Sent(seconds, (frames - 1) * full_s + last_s, frames)
 
 
 def predicted_openings_s(parameters: LoraParameters, size_bytes: float) -> list[float]:
     """When each sub-band has been silent for long enough after a message, in order, from the message's first bit on."""
     rate, bands, duty_cycle = mean_rate(parameters), parameters.duty_cycle.size, float(parameters.duty_cycle[0])
-    _, _, frames = predicted_uplink_s(parameters, size_bytes)
+    frames = predicted_uplink_s(parameters, size_bytes).frames
     full_s = full_airtime_s(parameters, rate)
     last_s = _airtime_s(parameters, rate, last_frame_bytes(size_bytes, int(parameters.most_bytes[rate])))
     opens = [0.0] * max(bands - frames, 0)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from simulator.arrays import Floats
 from simulator.errors import Problem, TraceError
 from simulator.links.base import Draw, LinkKind
 from simulator.links.generator import MarkovGenerator, load_markov
@@ -24,8 +25,6 @@ from simulator.links.stalls import start, walk
 from simulator.physics.link import Channel
 from simulator.scenario.quantities import PositiveDuration
 from simulator.scenario.references import Reference
-
-Floats = NDArray[np.float64]
 
 #: steps of one realisation beyond which memory, not realism, is the limit
 MAX_STEPS = 5_000_000

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from simulator.arrays import Floats
 
 #: points of the lattice up to the longest message: for the built-in generators the mean is within 0.1 % of what a
 #: lattice of eight times as many gives

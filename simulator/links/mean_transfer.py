@@ -17,13 +17,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.links import markov_rate
 from simulator.links.markov_rate import MarkovRate
 from simulator.links.tabulated import interpolated
 from simulator.physics import two_states
 from simulator.physics.link import Channel
-
-Floats = NDArray[np.float64]
 
 #: mean time of transfers of so many bits that begin at random instants, in seconds; 0 for no bits
 MeanTransfer = Callable[[Floats], Floats]

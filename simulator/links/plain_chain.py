@@ -7,12 +7,10 @@ Generators without stalls are their own chain.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.links.generator import MarkovGenerator
 from simulator.links.markov_rate import MarkovRate
-
-Floats = NDArray[np.float64]
 
 #: shares that are equal but for rounding
 _ROUNDING = 1e-9

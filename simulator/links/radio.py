@@ -12,18 +12,16 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator import paths
+from simulator.arrays import Floats
 from simulator.devices.sourced import Sourced, card_in, document_at
 from simulator.errors import CardError, Problem
 from simulator.links.fitted_rates import FittedRates
 from simulator.links.lora_radio import LoraRadio
 from simulator.scenario.mistakes import shown
 from simulator.scenario.quantities import Duration, EnergyPerBit, PositiveDuration, Power
-
-Floats = NDArray[np.float64]
 
 
 class Promotion(BaseModel):

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from simulator.arrays import Floats
 
 #: numbers of the grid's points along one amount, for a common number of several
 _RADIX = 1 << 24

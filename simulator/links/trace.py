@@ -26,6 +26,7 @@ from simulator.links.base import LinkKind
 from simulator.physics.link import Channel
 from simulator.scenario.quantities import Duration
 from simulator.scenario.references import TraceReference
+from simulator.textfile import filled_lines, read_text
 from simulator.units import SENSIBLE, exact, human
 
 _COLUMNS = ("time_s", "rate_bps")
@@ -75,15 +76,7 @@ def read_trace(path: Path) -> Channel:
         For a file that is no trace, time that does not advance, negative or non-finite rates, and a link that is
         dead for ever; all problems at once, the first few of each row kind.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise TraceError(
-            Problem("is not a text file", "a trace is a CSV with the header time_s,rate_bps", file=str(path))
-        ) from error
-    except OSError as error:
-        raise TraceError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
-    rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    rows = filled_lines(read_text(path, TraceError))
     if not rows:
         raise TraceError(Problem("is empty", "a trace is a CSV with the header time_s,rate_bps", file=str(path)))
     number, header = rows[0]

@@ -33,6 +33,7 @@ from simulator.profiling.graph import (
     is_integer,
 )
 from simulator.profiling.partition import CutPoint, cut_points
+from simulator.textfile import read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,14 +219,7 @@ def load_profile(reference: str | Path, base: Path | None = None) -> ModelProfil
     path = reference if isinstance(reference, Path) else paths.find("model", reference, base)
     if path.is_file():
         paths.require_size("model", path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ProfileError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
-    except UnicodeDecodeError as error:
-        hint = "the file is damaged: extract the profile again"
-        raise ProfileError(Problem(f"not UTF-8 text at byte {error.start}", hint, file=str(path))) from error
-    values, problems = decode(text, str(path))
+    values, problems = decode(read_text(path, ProfileError), str(path))
     if not problems:
         profile = ModelProfile(**values)
         problems = contradictions(profile)

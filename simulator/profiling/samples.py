@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from simulator import paths
 from simulator.errors import Problem, TraceError
+from simulator.textfile import filled_lines, read_text
 
 _HINT = "columns: sample, then entropy_1,correct_1 (or confidence_1,correct_1) for each exit, then correct_final"
 
@@ -63,11 +64,8 @@ def load_samples(reference: str, base: Path | None = None) -> SampleRecords:
     """
     path = paths.find("samples", reference, base)
     file = str(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        raise TraceError(Problem("is not a readable text file", _HINT, file=file)) from error
-    rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    text = read_text(path, TraceError)
+    rows = filled_lines(text)
     if len(rows) < 2:
         raise TraceError(Problem("holds no samples", _HINT, file=file))
     header = [name.strip() for name in rows[0][1].split(",")]
@@ -104,7 +102,7 @@ def load_samples(reference: str, base: Path | None = None) -> SampleRecords:
         wrong = float(scores[(scores < 0) | (scores > most)][0])
         what = "an entropy is at least 0" if score == "entropy" else "a confidence lies between 0 and 1"
         raise TraceError(Problem(f"holds the {score} {wrong:g}", what, file=file))
-    return SampleRecords(scores, correct.astype(bool), score == "entropy", _models(lines))
+    return SampleRecords(scores, correct.astype(bool), score == "entropy", _models(text.splitlines()))
 
 
 def check_model(records: SampleRecords, model: str) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simulator import units
-from simulator.inference.statistics import FloatArray
+from simulator.arrays import Floats
 from simulator.studies.result import Result
 
 
@@ -80,6 +80,6 @@ def _by(table: pa.Table, column: str) -> Iterator[tuple[str, pa.Table]]:
         yield name, table.filter(pc.equal(names, name))
 
 
-def _floats(table: pa.Table, name: str) -> FloatArray:
-    column: FloatArray = table[name].cast(pa.float64()).to_numpy()
+def _floats(table: pa.Table, name: str) -> Floats:
+    column: Floats = table[name].cast(pa.float64()).to_numpy()
     return column

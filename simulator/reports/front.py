@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich import box
@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.arrays import Row
 from simulator.inference.pareto import OBJECTIVES
 from simulator.studies.axes import AxisView, evenly
 from simulator.studies.optimise import Front, by_environment
@@ -20,7 +21,6 @@ from simulator.units import human
 _SHOWN, _TABLES = 20, 10
 #: where what nature chooses stands in a scenario; of a fleet, below the number of its group
 _NATURE = ("link.uplink", "link.downlink", "link.propagation", "workload", "seed", "serving.background_load")
-Row = Mapping[str, Any]
 
 
 def render(found: Front) -> RenderableType:
@@ -41,7 +41,7 @@ def _table(rows: Sequence[Row], choices: Sequence[AxisView], title: str) -> tupl
         table.add_column(name, justify="right")
     alike: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        alike.setdefault((row["policy"], *(row[o.column] for o in OBJECTIVES.values())), []).append(row)
+        alike.setdefault((row["policy"], *(row[o.name] for o in OBJECTIVES.values())), []).append(row)
     groups = evenly(list(alike.values()), _SHOWN)
     for group in groups:
         table.add_row(Text(group[0]["policy"]), *(_values(group, axis) for axis in choices), *_objectives(group[0]))
@@ -59,9 +59,9 @@ def _values(rows: Sequence[Row], axis: AxisView) -> Text:
 def _objectives(row: Row) -> list[str]:
     cells = []
     for objective in OBJECTIVES.values():
-        value = row[objective.column]
+        value = row[objective.name]
         share = "-" if math.isnan(value) else f"{100 * value:.1f} %"
-        cells.append(human(value, objective.dimension) if objective.dimension else share)
+        cells.append(human(value, objective.unit) if objective.is_quantity else share)
     return cells
 
 

@@ -8,9 +8,8 @@ Works at 80 columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -18,8 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator import units
-from simulator.inference.comparability import FREE, reasons_by_metric
-from simulator.inference.comparison import ALL_GROUPS, METRICS
+from simulator.arrays import Row
+from simulator.inference.comparability import FREE, Compared, reasons_by_metric
+from simulator.inference.comparison import ALL_GROUPS
+from simulator.inference.metrics import COUNT, LESS, MEANS, MORE, PRINTED, Metric
 from simulator.inference.reservations import BOUND_OF, is_bound
 from simulator.reports.airtime import cell_sentences, frame_sentences
 from simulator.reports.recordings import recording_sentences
@@ -30,7 +31,6 @@ _MARK = "*"
 _AT_LEAST = "≥"
 #: values of a column that differ by more than this each show with their own unit
 _WORLDS_APART = 1e4
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _not_compared(result: Result) -> list[str]:
         return [f"{_and(list(policies))} has {reason}." for reason in own]
     by_reason: dict[str, list[str]] = {}
     for policy in policies:
-        reason = reasons.get(("latency_mean_s", policy, ""))
+        reason = reasons.get(Compared("latency_mean_s", policy, ""))
         if reason:
             by_reason.setdefault(reason, []).append(policy)
     said = [f"{_and(names)} {_be(names)} not compared ({reason})." for reason, names in by_reason.items()]
@@ -132,7 +132,7 @@ def _verdict(result: Result, metric: str) -> _Verdict | None:
     rows = _compared(result, metric, ALL_GROUPS)
     if not rows:
         return None
-    dimension, word = {"latency_mean_s": ("time", "mean latency"), "energy_mean_j": ("energy", "mean energy")}[metric]
+    dimension, word = MEANS[metric].unit, f"mean {MEANS[metric].key}"
     best, mean = rows[0]["best"], units.human(rows[0]["best_mean"], dimension)
     tied = [row["policy"] for row in rows if _is_tie(row)]
     behind = [row for row in rows if not _is_tie(row)]
@@ -209,9 +209,7 @@ def _legend(result: Result) -> str:
     has_marks = any(
         _marked(result, column, rows, group) for group, rows in _by_group(result) for column in _columns(rows)
     )
-    has_intervals = any(
-        not math.isnan(row[key]) for row in result.summary_rows for key in ("latency_ci95_s", "energy_ci95_j")
-    )
+    has_intervals = any(not math.isnan(row[mean.interval]) for row in result.summary_rows for mean in MEANS.values())
     has_bounds = any(is_bound(row, interval) for row in result.summary_rows for interval in BOUND_OF)
     signs = [
         f"{_MARK} best of its column (of means, all that cannot be told from it)" if has_marks else "",
@@ -222,37 +220,48 @@ def _legend(result: Result) -> str:
 
 
 def _columns(rows: Sequence[Row]) -> list[_Column]:
-    def quantity(key: str, title: str, dimension: str, interval: str | None = None) -> _Column:
-        values = [row[key] for row in rows if row[key] > 0 and math.isfinite(row[key])]
-        unit_of = {value: _unit(value, dimension) for value in values}
-        # one unit for the column, that of the smallest value so that none shows as 0.00, unless they are worlds apart
-        shared = _unit(min(values, default=0.0), dimension)
-        apart = max(values, default=0.0) > _WORLDS_APART * min(values, default=0.0)
-
-        def text(row: Row) -> str:
-            unit = unit_of.get(row[key], shared) if apart else shared
-            factor = units.UNITS[dimension][unit]
-            if interval is None:
-                number = with_interval(row[key] / factor, math.nan)
-            else:
-                width = interval + key[-2:]
-                number = with_interval(row[key] / factor, row[width] / factor, is_bound(row, width))
-            return f"{number} {unit}" if apart else number
-
-        return _Column(key, f"{title}\n{'' if apart else shared} ", text)
-
-    columns = [
-        quantity("latency_mean_s", "mean latency", "time", "latency_ci95"),
-        quantity("latency_p95_s", "p95", "time"),
-        quantity("energy_mean_j", "energy", "energy", "energy_ci95"),
-        _Column("accuracy", "accuracy\n% ", lambda row: _percent(row["accuracy"]), max),
-        _Column("deadline_miss_ratio", "deadline\nmisses % ", lambda row: _percent(row["deadline_miss_ratio"])),
-    ]
-    columns = [column for column in columns if any(not math.isnan(row[column.key]) for row in rows)]
-    for key in ("dropped", "censored"):
-        if any(row[key] for row in rows):
-            columns.append(_Column(key, f"{key}\nrequests ", _count(key), None))
+    """Of the metrics that are printed, those that have something to show."""
+    columns = []
+    for metric in PRINTED:
+        values = [row[metric.name] for row in rows]
+        if metric.unit == COUNT:
+            if any(values):
+                columns.append(_Column(metric.name, f"{_heading(metric)}\nrequests ", _count(metric.name), None))
+        elif not all(map(math.isnan, values)):
+            columns.append(_quantity(metric, rows) if metric.is_quantity else _share(metric))
     return columns
+
+
+def _heading(metric: Metric) -> str:
+    return metric.heading or metric.title.lower()
+
+
+def _quantity(metric: Metric, rows: Sequence[Row]) -> _Column:
+    key, dimension, interval = metric.name, metric.unit, metric.interval
+    values = [row[key] for row in rows if row[key] > 0 and math.isfinite(row[key])]
+    unit_of = {value: _unit(value, dimension) for value in values}
+    # one unit for the column, that of the smallest value so that none shows as 0.00, unless they are worlds apart
+    shared = _unit(min(values, default=0.0), dimension)
+    apart = max(values, default=0.0) > _WORLDS_APART * min(values, default=0.0)
+
+    def text(row: Row) -> str:
+        unit = unit_of.get(row[key], shared) if apart else shared
+        factor = units.UNITS[dimension][unit]
+        width = row[interval] / factor if interval else math.nan
+        number = with_interval(row[key] / factor, width, is_bound(row, interval))
+        return f"{number} {unit}" if apart else number
+
+    return _Column(key, f"{_heading(metric)}\n{'' if apart else shared} ", text, _best(metric))
+
+
+def _share(metric: Metric) -> _Column:
+    heading = _heading(metric)
+    unit = f"{heading} % " if "\n" in heading else f"{heading}\n% "
+    return _Column(metric.name, unit, lambda row: _percent(row[metric.name]), _best(metric))
+
+
+def _best(metric: Metric) -> Callable[[Sequence[float]], float] | None:
+    return {LESS: min, MORE: max, "": None}[metric.better]
 
 
 def _count(key: str) -> Callable[[Row], str]:
@@ -261,7 +270,7 @@ def _count(key: str) -> Callable[[Row], str]:
 
 def _marked(result: Result, column: _Column, rows: Sequence[Row], group: str) -> set[str]:
     """Policies whose value is the best of a column, or cannot be told from it; none where that is all of them."""
-    if column.key in METRICS:
+    if column.key in MEANS:
         compared = _compared(result, column.key, group or ALL_GROUPS)
         leaders = {row["policy"] for row in compared if not row["separated"]} | {row["best"] for row in compared}
         return leaders if any(row["separated"] for row in compared) else set()

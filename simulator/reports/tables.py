@@ -7,7 +7,7 @@ CSV holds SI units and every digit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from simulator import units
-from simulator.inference.reservations import BOUND_OF, is_bound, remark
+from simulator.arrays import Row
+from simulator.inference.metrics import COUNT, PRINTED, Metric
+from simulator.inference.reservations import is_bound, remark
 from simulator.reports.run import with_interval
 from simulator.studies.axes import AxisView, evenly
 from simulator.studies.csvtext import to_csv
@@ -33,7 +35,6 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,12 @@ def _table(rows: Sequence[Row], axes: Sequence[AxisView]) -> Table:
     if "group" in rows[0]:
         columns.append(Column("Group", ("group",), lambda row: str(row["group"]), is_words=True))
     columns.append(Column("Policy", ("policy",), lambda row: str(row["policy"]), is_words=True))
-    measured = [
-        _quantity(rows, "Mean latency", "time", "latency_mean_s", "latency_ci95_s"),
-        _quantity(rows, "95th percentile", "time", "latency_p95_s"),
-        _quantity(rows, "Energy", "energy", "energy_mean_j", "energy_ci95_j"),
-        _share("Accuracy (%)", "accuracy"),
-        _share("Deadline misses (%)", "deadline_miss_ratio"),
-    ]
-    columns += [column for column in measured if any(not math.isnan(row[column.keys[0]]) for row in rows)]
-    columns += [_count(key) for key in ("dropped", "censored") if any(row[key] for row in rows)]
+    for metric in PRINTED:
+        values = [row[metric.name] for row in rows]
+        if metric.unit == COUNT:
+            columns += [_count(metric)] if any(values) else []
+        elif not all(map(math.isnan, values)):
+            columns.append(_quantity(rows, metric) if metric.is_quantity else _share(metric))
     if any(remark(row) for row in rows):
         columns.append(Column("Not compared", ("condition",), remark, is_words=True))
     return Table(tuple(columns), rows)
@@ -118,12 +116,13 @@ def _value_on(axis: AxisView) -> Callable[[Row], str]:
     return lambda row: axis.text(row[axis.path])
 
 
-def _count(key: str) -> Column:
-    return Column(key.capitalize(), (key,), lambda row: str(row[key]))
+def _count(metric: Metric) -> Column:
+    return Column(metric.title, (metric.name,), lambda row: str(row[metric.name]))
 
 
-def _quantity(rows: Sequence[Row], title: str, dimension: str, key: str, interval: str = "") -> Column:
+def _quantity(rows: Sequence[Row], metric: Metric) -> Column:
     """A column with one unit, that of its smallest value so that none shows as 0.00, unless they are worlds apart."""
+    title, dimension, key, interval = metric.title, metric.unit, metric.name, metric.interval
     values = [row[key] for row in rows if row[key] > 0 and math.isfinite(row[key])]
     least, most = min(values, default=1.0), max(values, default=1.0)
     is_shared = most <= _WORLDS_APART * least
@@ -136,11 +135,12 @@ def _quantity(rows: Sequence[Row], title: str, dimension: str, key: str, interva
         return number if is_shared or math.isnan(row[key]) else f"{number} {unit}"
 
     shown = f"{title} ({_unit(least, dimension)})" if is_shared else title
-    return Column(shown, (key, interval, BOUND_OF[interval]) if interval else (key,), text)
+    return Column(shown, metric.columns, text)
 
 
-def _share(title: str, key: str) -> Column:
-    return Column(title, (key,), lambda row: "-" if math.isnan(row[key]) else f"{100 * row[key]:.1f}")
+def _share(metric: Metric) -> Column:
+    key = metric.name
+    return Column(f"{metric.title} (%)", (key,), lambda row: "-" if math.isnan(row[key]) else f"{100 * row[key]:.1f}")
 
 
 def _unit(value: float, dimension: str) -> str:

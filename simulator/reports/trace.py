@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.links.fit import OUTAGE_BPS
 from simulator.links.fit_losses import burst_lengths
-from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries, RoundTrips
+from simulator.links.importers.model import Frames, ImportedTrace, RateSeries, RoundTrips
 from simulator.printable import one_line
 from simulator.units import human
 

@@ -15,6 +15,7 @@ from simulator.scenario.locate import MAX_BYTES, Document, Path_, Place, read
 from simulator.scenario.mistakes import problems_of, shown
 from simulator.scenario.override import override, replaced
 from simulator.scenario.schema import Scenario
+from simulator.textfile import read_text
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def load_scenario(
     else:
         path = paths.find_file("scenario", str(reference)) if isinstance(reference, Path) else _find(reference)
         file, base = str(path), path.parent
-        document = read(_text(path), file)
+        text = read_text(path, ScenarioError, MAX_BYTES, "a scenario is a short YAML text")
+        document = read(text, file)
     if not isinstance(document.data, dict):
         what = "is empty" if document.data is None else f"holds {shown(document.data)} instead of fields"
         hint = "`offload-sim show scenario first` prints one to start from"
@@ -92,25 +94,6 @@ def load_scenario(
 
 def _find(reference: str) -> Path:
     return paths.find("scenario", reference)
-
-
-def _text(path: Path) -> str:
-    """The text of a scenario file, refused when it is too large or no text."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ScenarioError(Problem(f"cannot be read: {error.strerror}", file=str(path))) from error
-    if len(content) > MAX_BYTES:
-        raise ScenarioError(
-            Problem(f"is larger than {MAX_BYTES // 1000} kB", "a scenario is a short YAML text", file=str(path))
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        message = f"is not UTF-8 text (byte 0x{content[error.start]:02x})"
-        raise ScenarioError(Problem(message, "save the file as UTF-8", (), str(path), line, 1)) from error
 
 
 def _overridden(document: Document, overrides: Sequence[str], seed: int | None) -> tuple[Document, list[Problem]]:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from simulator.inference.metrics import COUNT, MEANS, METRICS, TEXT
+
 #: columns that hold text; every other column holds numbers
 TEXT_COLUMNS = frozenset(
     {
@@ -24,15 +26,15 @@ TEXT_COLUMNS = frozenset(
         "to_policy",
         "part",
         "state",
-        "busiest_station",
         "condition",
         "remark",
+        *(metric.name for metric in METRICS if metric.unit == TEXT),
     }
 )
 #: columns that hold whole numbers
-INTEGER_COLUMNS = frozenset({"requests", "completed", "dropped", "censored"})
+INTEGER_COLUMNS = frozenset(metric.name for metric in METRICS if metric.unit == COUNT)
 #: columns that hold True or False
-BOOLEAN_COLUMNS = frozenset({"separated", "latency_ci95_is_at_least", "energy_ci95_is_at_least"})
+BOOLEAN_COLUMNS = frozenset({"separated", *(metric.bound for metric in MEANS.values())})
 
 
 def to_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
@@ -62,6 +64,17 @@ def from_csv(content: bytes) -> list[dict[str, Any]]:
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}") from error
     return rows
+
+
+def filled(row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
+    """A row with all of these columns: what an older version did not write is unknown (empty, False or NaN)."""
+    return {**row, **{column: _unknown(column) for column in columns if column not in row}}
+
+
+def _unknown(column: str) -> str | bool | float:
+    if column in TEXT_COLUMNS:
+        return ""
+    return False if column in BOOLEAN_COLUMNS else math.nan
 
 
 def _cell(value: object) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.accounts.curve_columns import CURVE_COLUMNS
+from simulator.arrays import Floats
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
 from simulator.plan.prediction import predict
@@ -24,7 +24,6 @@ from simulator.plan.system import Group, System
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Floats = NDArray[np.float64]
 Row = dict[str, str | float]
 
 #: the grid spans two decades on either side of the mean uplink rate

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from simulator.arrays import Floats
 from simulator.errors import Problem, TraceError
 from simulator.links.fit import OUTAGE_BPS, Origin, fit_markov, on_regular_grid, rate_statistics, sampled
 from simulator.links.fit_blockage import fit_blockage
@@ -15,7 +17,7 @@ from simulator.links.fit_losses import fit_gilbert_elliott, loss_statistics
 from simulator.links.fit_stalls import outage_lengths
 from simulator.links.generator import GilbertElliottGenerator, LossStatistics, MarkovGenerator, RateStatistics
 from simulator.links.gilbert_elliott import draw_losses
-from simulator.links.importers.model import Floats, Frames, ImportedTrace, RateSeries
+from simulator.links.importers.model import Frames, ImportedTrace, RateSeries
 from simulator.links.lone_transfers import TOLERANCES, transfer_statistics
 from simulator.links.markov import generate
 from simulator.physics.link import Channel
@@ -33,6 +35,14 @@ _OUTAGE_PERCENTILES = (50, 90, 99)
 _SEED = 1
 
 
+class Beside(NamedTuple):
+    """A statistic of the measurement beside that of what the generator draws, as texts."""
+
+    name: str
+    measured: str
+    generated: str
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A generator beside its measurement.
@@ -44,7 +54,7 @@ class Fit:
     generator : MarkovGenerator or GilbertElliottGenerator
     measured, generated : list of array of float
         Rates in bit/s on the step of the generator, or 1 for each lost frame; one array for each separate run.
-    rare : list of (str, str, str)
+    rare : list of Beside
         Rows of the comparison that need more than ``generated``: lengths of outages, times of transfers.
     """
 
@@ -52,7 +62,7 @@ class Fit:
     generator: MarkovGenerator | GilbertElliottGenerator
     measured: Sequence[Floats]
     generated: Sequence[Floats]
-    rare: Sequence[tuple[str, str, str]] = ()
+    rare: Sequence[Beside] = ()
 
 
 def fit_trace(trace: ImportedTrace, origin: Origin | None = None) -> Fit:
@@ -160,21 +170,21 @@ def blockage_text(trace: ImportedTrace, below_bps: float) -> str:
     return "\n".join([*_side_by_side(head, rows), f"{{{written}}}"])
 
 
-def _side_by_side(head: str, rows: list[tuple[str, str, str]]) -> list[str]:
+def _side_by_side(head: str, rows: list[Beside]) -> list[str]:
     lines = [head, f"{'':<20}{'measured':>16}{'generated':>16}"]
-    return lines + [f"{name:<20}{left:>16}{right:>16}" for name, left, right in rows]
+    return lines + [f"{row.name:<20}{row.measured:>16}{row.generated:>16}" for row in rows]
 
 
-def _rate_rows(measured: RateStatistics, drawn: RateStatistics) -> list[tuple[str, str, str]]:
+def _rate_rows(measured: RateStatistics, drawn: RateStatistics) -> list[Beside]:
     rows = [
-        (name, human(getattr(measured, name), "bit rate", 4), human(getattr(drawn, name), "bit rate", 4))
+        Beside(name, human(getattr(measured, name), "bit rate", 4), human(getattr(drawn, name), "bit rate", 4))
         for name in ("mean", "deviation", "p10", "p50", "p90")
     ]
-    rows.append(("outage", f"{measured.outage:.2%}", f"{drawn.outage:.2%}"))
+    rows.append(Beside("outage", f"{measured.outage:.2%}", f"{drawn.outage:.2%}"))
     return rows + _lag_rows(measured, drawn)
 
 
-def _outage_rows(measured: Floats, drawn: Floats, step_s: float) -> list[tuple[str, str, str]]:
+def _outage_rows(measured: Floats, drawn: Floats, step_s: float) -> list[Beside]:
     """Percentiles of the lengths of outages; none where neither has one."""
     both = [outage_lengths(rates, OUTAGE_BPS) * step_s for rates in (measured, drawn)]
     if not any(lengths.size for lengths in both):
@@ -186,16 +196,16 @@ def _outage_rows(measured: Floats, drawn: Floats, step_s: float) -> list[tuple[s
         left, right = (
             _time(float(np.percentile(each, percent, method="inverted_cdf"))) if each.size else "none" for each in both
         )
-        rows.append((f"outages, {name}", left, right))
+        rows.append(Beside(f"outages, {name}", left, right))
     return rows
 
 
-def _transfer_rows(recording: Channel, drawn: Channel) -> list[tuple[str, str, str]]:
+def _transfer_rows(recording: Channel, drawn: Channel) -> list[Beside]:
     """How long lone transfers take that start at any instant."""
     both = [transfer_statistics(channel, _TRANSFER_BITS, _STARTS) for channel in (recording, drawn)]
     size = f"{_TRANSFER_BITS / 8e3:g} kB"
     return [
-        (f"{size}, {name}", _time(float(left)), _time(float(right)))
+        Beside(f"{size}, {name}", _time(float(left)), _time(float(right)))
         for name, left, right in zip(TOLERANCES, *both, strict=True)
     ]
 
@@ -204,19 +214,17 @@ def _time(seconds: float) -> str:
     return human(seconds, "time", 4)
 
 
-def _loss_rows(measured: LossStatistics, drawn: LossStatistics) -> list[tuple[str, str, str]]:
+def _loss_rows(measured: LossStatistics, drawn: LossStatistics) -> list[Beside]:
     rows = [
-        ("frames", str(measured.frames), str(drawn.frames)),
-        ("lost", f"{measured.lost:.2%}", f"{drawn.lost:.2%}"),
-        ("lost in a row, mean", f"{measured.burst_mean:.4g}", f"{drawn.burst_mean:.4g}"),
-        ("lost in a row, most", str(measured.burst_longest), str(drawn.burst_longest)),
+        Beside("frames", str(measured.frames), str(drawn.frames)),
+        Beside("lost", f"{measured.lost:.2%}", f"{drawn.lost:.2%}"),
+        Beside("lost in a row, mean", f"{measured.burst_mean:.4g}", f"{drawn.burst_mean:.4g}"),
+        Beside("lost in a row, most", str(measured.burst_longest), str(drawn.burst_longest)),
     ]
     return rows + _lag_rows(measured, drawn)
 
 
-def _lag_rows(
-    measured: RateStatistics | LossStatistics, drawn: RateStatistics | LossStatistics
-) -> list[tuple[str, str, str]]:
+def _lag_rows(measured: RateStatistics | LossStatistics, drawn: RateStatistics | LossStatistics) -> list[Beside]:
     later = dict(zip(drawn.lags, drawn.autocorrelation, strict=True))
     pairs = zip(measured.lags, measured.autocorrelation, strict=True)
-    return [(f"autocorrelation {lag}", f"{value:.3f}", f"{later[lag]:.3f}") for lag, value in pairs]
+    return [Beside(f"autocorrelation {lag}", f"{value:.3f}", f"{later[lag]:.3f}") for lag, value in pairs]

@@ -11,10 +11,12 @@ from typing import Any
 import pyarrow as pa
 
 from simulator.accounts.curve_columns import CURVE_COLUMNS
+from simulator.accounts.request_columns import REQUIRED
 from simulator.errors import Problem, ResultError
-from simulator.inference.metrics import SUMMARY_COLUMNS
+from simulator.inference.comparison import DIFFERENCE_COLUMNS
+from simulator.inference.metrics import SUMMARY_COLUMNS, lacking
 from simulator.outputs import read_regular
-from simulator.studies.csvtext import from_csv
+from simulator.studies.csvtext import filled, from_csv
 from simulator.studies.drawing import NO_FIGURES, Drawing
 from simulator.studies.result import DATA_FILES, FORMAT, Result
 
@@ -31,7 +33,8 @@ def load_result(directory: str | Path, drawing: Drawing = NO_FIGURES) -> Result:
     Raises
     ------
     ResultError
-        If the folder is missing, is not a result, or lacks or changed a file since it was written.
+        If the folder is missing, is not a result, or lacks or changed a file since it was written. Columns that an
+        older version did not write are there, and unknown.
     """
     folder = Path(directory)
     manifest = _read_manifest(folder)
@@ -48,16 +51,19 @@ def load_result(directory: str | Path, drawing: Drawing = NO_FIGURES) -> Result:
         curves = {name: pa.Table.from_pylist(from_csv(content[file])) for name, file in curve_files.items()}
     except (KeyError, ValueError, pa.ArrowException) as error:
         raise _foreign(folder, f"it cannot be read: {error}") from error
-    missing = [name for name in COLUMNS if name not in table.column_names]
-    missing += [name for name in SUMMARY_COLUMNS if summary and name not in summary[0]]
+    missing = [name for name in REQUIRED if name not in table.column_names]
+    missing += lacking(summary[0]) if summary else []
     if missing:
         raise _foreign(folder, "columns are missing: " + ", ".join(missing))
+    for name in COLUMNS:
+        if name not in table.column_names:  # an older version did not write it
+            table = table.append_column(name, pa.nulls(table.num_rows))
     return Result(
         name=manifest["name"],
         scenario=manifest["scenario"],
         table=table,
-        summary_rows=tuple(summary),
-        difference_rows=tuple(differences),
+        summary_rows=tuple(filled(row, SUMMARY_COLUMNS) for row in summary),
+        difference_rows=tuple(filled(row, DIFFERENCE_COLUMNS) for row in differences),
         manifest=manifest,
         curves=curves,
         directory=folder,

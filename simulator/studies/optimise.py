@@ -26,7 +26,6 @@ import pyarrow.parquet as pq
 
 from simulator.errors import Problem, SweepError
 from simulator.inference.pareto import OBJECTIVES, costs, front, merge_groups
-from simulator.inference.reservations import BOUND_OF
 from simulator.staging import StagedFiles
 from simulator.studies.axes import AxisView, of_grid
 from simulator.studies.csvtext import to_csv
@@ -156,13 +155,13 @@ def optimise(
     alternatives = _in_order(merge_groups(read_rows(points, sweep.schema).to_pylist(), [a.path for a in axes]), axes)
     _require_values(alternatives, objectives)
     best: list[dict[str, Any]] = []
-    first = OBJECTIVES[objectives[0]].column
+    first = OBJECTIVES[objectives[0]].name
     for rows in by_environment(alternatives, axes[:outer]).values():
         for row, is_on_front in zip(rows, front(costs(rows, objectives)).tolist(), strict=True):
             row["on_front"] = is_on_front
         best += sorted((row for row in rows if row["on_front"]), key=lambda row: row[first])
     columns = ["policy", *(axis.path for axis in axes)]
-    columns += [c for o in OBJECTIVES.values() for c in (o.column, o.interval, BOUND_OF.get(o.interval, "")) if c]
+    columns += [column for objective in OBJECTIVES.values() for column in objective.columns]
     columns.append("completed_ratio")
     found = Front(
         directory,

@@ -18,7 +18,8 @@ from simulator.accounts.request_columns import RequestColumns, policy_names
 from simulator.accounts.window import Window
 from simulator.inference.comparability import reasons_by_metric
 from simulator.inference.comparison import DIFFERENCE_COLUMNS, difference_rows
-from simulator.inference.metrics import RunFacts, summarise
+from simulator.inference.metrics import RunFacts
+from simulator.inference.summary import summarise
 from simulator.studies.drawing import NO_FIGURES, Drawing, FigureMethods
 from simulator.units import human
 
@@ -134,7 +135,7 @@ def build_result(
         and of the cool-down), further ``cautions`` and, where there is a cool-down, ``first_run_out_s`` of each
         replication.
     facts, warmup_s, batches, horizon_s, until_s
-        As in `metrics.summarise`.
+        As in `summary.summarise`.
     """
     window = Window.of(warmup_s, until_s)
     columns = RequestColumns(table)

@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from requests_by_hand import generated, request, table_of
 
 from simulator.inference.comparison import ALL_GROUPS, difference_rows
-from simulator.inference.metrics import SUMMARY_COLUMNS, RunFacts, summarise
+from simulator.inference.metrics import KEYED, METRICS, SUMMARY_COLUMNS, RunFacts
+from simulator.inference.pareto import OBJECTIVES
 from simulator.inference.statistics import CONSTANT, CORRELATED, SHARED_IDLE
+from simulator.inference.summary import summarise
+
+ROOT = Path(__file__).parents[2]
+
+#: what scripts that read summary.csv rely on
+CONTRACT = (
+    "policy requests completed dropped censored deadline_miss_ratio latency_mean_s latency_ci95_s "
+    "latency_ci95_is_at_least latency_p50_s latency_p95_s latency_p99_s energy_mean_j energy_ci95_j "
+    "energy_ci95_is_at_least bytes_up_mean accuracy throughput_rps utilisation_device utilisation_uplink "
+    "utilisation_edge offered_load busiest_station condition"
+)
+
+
+def test_the_table_of_metrics_keeps_the_contract() -> None:
+    """Columns and their order, and the names of objectives and of figures of a sweep; each column is explained."""
+    assert " ".join(SUMMARY_COLUMNS) == CONTRACT
+    assert list(OBJECTIVES) == ["latency", "energy", "accuracy"]
+    assert set(KEYED) == {"latency", "energy", "deadline_misses", "accuracy"}
+    assert [metric.name for metric in METRICS if not metric.of.__doc__] == []
+
+
+def test_the_page_of_columns_is_that_of_the_table() -> None:
+    """docs/metrics.md is what docs/metrics.py writes."""
+    spec = importlib.util.spec_from_file_location("metrics_page", ROOT / "docs" / "metrics.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.PAGE.read_text(encoding="utf-8") == module.page()
 
 
 def test_columns_are_those_of_summary_csv() -> None:

@@ -184,7 +184,7 @@ def test_what_is_written(world: dict[str, Any], tmp_path: Path) -> None:
     assert len(pd.read_csv(out / "figures" / "front.csv")) == 12
     drawing = (out / "figures" / "front.svg").read_text()
     assert "Mean latency (ms)" in drawing
-    assert "Device energy per request (" in drawing
+    assert "Energy per request (" in drawing
     assert figure(found).axes[0].get_xlabel() == "Mean latency (ms)"
 
 

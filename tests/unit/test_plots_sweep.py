@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
@@ -286,6 +287,23 @@ def test_a_sweep_without_points_and_a_damaged_part_are_said(world: dict[str, Any
     part.unlink()
     with pytest.raises(ResultError, match="no finished point yet"):
         load_sweep(folder, SWEEP_FIGURES)
+
+
+def test_a_sweep_of_an_older_version_is_read_and_drawn(world: dict[str, Any], tmp_path: Path) -> None:
+    """A column that it did not write yet is unknown; one without which rows say nothing is missed."""
+    folder = tmp_path / "out"
+    swept(world, folder, count=[1, 2])
+    newer = ["latency_ci95_s", "latency_ci95_is_at_least", "accuracy", "busiest_station", "condition"]
+    for part in folder.glob("part-*.parquet"):
+        pq.write_table(pq.read_table(part).drop(newer), part)
+    data = load_sweep(folder, SWEEP_FIGURES)
+    assert all(math.isnan(row["accuracy"]) and row["condition"] == "" for row in data.rows)
+    assert data.plot.latency()
+    assert tables.of_sweep(data).csv()
+    for part in folder.glob("part-*.parquet"):
+        pq.write_table(pq.read_table(part).drop(["completed"]), part)
+    with pytest.raises(ResultError, match="lacks the columns completed"):
+        load_sweep(folder)
 
 
 def test_rows_for_a_terminal_are_whole_points(world: dict[str, Any], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 from requests_by_hand import generated, radio_timeline, rate_curves
 
+from simulator.accounts.request_columns import REQUIRED as REQUESTS_REQUIRED
 from simulator.errors import ResultError
 from simulator.figures.runs import RUN_FIGURES
-from simulator.inference.metrics import RunFacts
+from simulator.inference.metrics import REQUIRED as METRICS_REQUIRED
+from simulator.inference.metrics import SUMMARY_COLUMNS, RunFacts
+from simulator.reports.run import render
+from simulator.reports.tables import of_result
 from simulator.studies import store
 from simulator.studies.csvtext import from_csv, to_csv
 from simulator.studies.loading import load_result
@@ -294,13 +299,53 @@ def test_a_truncated_folder_is_refused(tmp_path: Path, name: str, damage: str) -
         load_result(tmp_path)
 
 
-def test_missing_columns_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table that lacks a column of the contract is named with it, even where all hashes agree."""
-    whole = a_result()
-    monkeypatch.setattr(store, "write_requests", lambda table, file: pq.write_table(table.drop(["sample"]), file))
-    write_result(whole, tmp_path, figures=())
-    with pytest.raises(ResultError, match="sample"):
+@pytest.mark.parametrize("column", ["arrival_s", "status"])
+def test_a_table_without_its_core_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str) -> None:
+    """A table that lacks a column without which it says nothing is named with it, even where all hashes agree."""
+    monkeypatch.setattr(store, "write_requests", lambda table, file: pq.write_table(table.drop([column]), file))
+    write_result(a_result(), tmp_path, figures=())
+    with pytest.raises(ResultError, match=column):
         load_result(tmp_path)
+
+
+def older(folder: Path, without: dict[str, tuple[str, ...]]) -> None:
+    """Make the folder of a version that did not write some columns yet: its manifest agrees with its files."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    for name, columns in without.items():
+        file = folder / name
+        if name.endswith(".csv"):
+            lines = list(csv.DictReader(io.StringIO(file.read_text())))
+            kept = [column for column in lines[0] if column not in columns]
+            text = io.StringIO()
+            writer = csv.DictWriter(text, kept, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(lines)
+            file.write_text(text.getvalue())
+        else:
+            pq.write_table(pq.read_table(file).drop(list(columns)), file)
+        manifest["files"][name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_folder_of_an_older_version_is_read_and_drawn(tmp_path: Path) -> None:
+    """Whatever columns came later are unknown: no value, no text, no bound; the others are what they were."""
+    written = write_result(a_result(), tmp_path, figures=())
+    lacking = tuple(column for column in SUMMARY_COLUMNS if column not in METRICS_REQUIRED)
+    requests = tuple(name for name in written.table.column_names if name not in REQUESTS_REQUIRED)
+    differences = ("caution", "condition", "interval_from")
+    older(tmp_path, {"summary.csv": lacking, "differences.csv": differences, "requests.parquet": requests})
+    found = load_result(tmp_path, RUN_FIGURES)
+    for was, row in zip(written.summary_rows, found.summary_rows, strict=True):
+        assert {name: row[name] for name in METRICS_REQUIRED} == {name: was[name] for name in METRICS_REQUIRED}
+        assert (row["condition"], row["busiest_station"], row["latency_ci95_is_at_least"]) == ("", "", False)
+        assert math.isnan(row["latency_mean_s"])
+    assert set(found.table.column_names) >= set(written.table.column_names) - {"group"}
+    assert found.table["energy_j"].null_count == found.table.num_rows
+    assert found.differences["condition"].tolist() == [""] * len(written.differences)
+    for name in dir(found.plot):
+        assert getattr(found.plot, name)()
+    assert of_result(found).latex()
+    assert render(found)
 
 
 def test_a_run_is_not_lost_to_a_figure(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_parameters_that_cannot_be_meant_are_refused(tmp_path: Path, distributio
         ("factor\nnan\n1\ninf\n", 'times.csv:4:1: "inf" is no factor'),
         ("factor\n1,2\n", '"1,2" is no factor'),
         ("factor\n1e-320\n1e308\n", "out of all proportion"),
-        (b"factor\n\xff\n", "is not a text file"),
+        (b"factor\n\xff\n", "2:1: is not UTF-8 text"),
     ],
 )
 def test_a_file_that_holds_no_times_is_refused_with_its_line(

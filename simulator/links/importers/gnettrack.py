@@ -12,8 +12,9 @@ from collections import Counter
 
 import numpy as np
 
+from simulator.arrays import Floats
 from simulator.links.importers.formats import CERTAIN, Format, share_of_columns
-from simulator.links.importers.model import Finding, Floats, ImportedTrace
+from simulator.links.importers.model import Finding, ImportedTrace
 from simulator.links.importers.rows import Table, advancing, check_rates, held, numbers, table
 from simulator.links.importers.source import Source
 

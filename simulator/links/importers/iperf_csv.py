@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,13 +43,13 @@ def _fit_merged(source: Source) -> float:
 def _read_log(source: Source) -> ImportedTrace:
     rows = table(source, _LOG)
     run, device = rows.columns["run_number"][0], rows.columns["iperf_did"][0]
-    direction, technology, file = _looked_up(source.path, run, device)
+    told = _looked_up(source.path, run, device)
     found = (
-        Finding("noted", 0, f"run number {run} is {direction} by {file}")
-        if file
+        Finding("noted", 0, f"run number {run} is {told.direction} by {told.file}")
+        if told.file
         else Finding("noted", 0, f"no run summary near the file tells the direction of run number {run}")
     )
-    return _imported(source, "sigcomm21-iperf", rows, direction, technology, [found])
+    return _imported(source, "sigcomm21-iperf", rows, told.direction, told.technology, [found])
 
 
 def _read_merged(source: Source) -> ImportedTrace:
@@ -78,8 +79,16 @@ def _imported(
     return ImportedTrace(source.file, name, held(times, rates), direction, technology, tuple(findings))
 
 
-def _looked_up(path: Path, run: str, device: str) -> tuple[Direction, str, str]:
+class _Told(NamedTuple):
     """Direction and technology of a run, and the summary that told them."""
+
+    direction: Direction
+    technology: str
+    file: str
+
+
+def _looked_up(path: Path, run: str, device: str) -> _Told:
+    """What the summary beside a run says of it, if there is one."""
     for folder in (path.resolve().parents)[: _FOLDERS_UP + 1]:
         for candidate in sorted(folder.glob("*ummary*.csv")):
             try:
@@ -91,8 +100,8 @@ def _looked_up(path: Path, run: str, device: str) -> tuple[Direction, str, str]:
             for row in csv.DictReader(source.text.splitlines()):
                 if (row["Iperf run number"], row["Device"]) == (run, device):
                     direction = _DIRECTIONS.get((row["Direction"] or "").lower(), "unknown")
-                    return direction, f"{row['Network Type']}, {row['Provider']}", candidate.name
-    return "unknown", "", ""
+                    return _Told(direction, f"{row['Network Type']}, {row['Provider']}", candidate.name)
+    return _Told("unknown", "", "")
 
 
 LOG_FORMAT = Format(

@@ -12,10 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats, Ints
 from simulator.physics.link import Channel
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 Direction = Literal["uplink", "downlink", "round trip", "unknown"]
 
 #: gaps of the frame counter above this count as a restart of the device
@@ -128,8 +127,8 @@ class Frames:
     """
 
     times_s: Floats
-    counters: Integers
-    spreading_factor: Integers
+    counters: Ints
+    spreading_factor: Ints
     nominal_bps: Floats
     rssi_dbm: Floats
     snr_db: Floats

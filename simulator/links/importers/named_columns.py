@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.arrays import Floats
 from simulator.errors import Problem, UnitError, did_you_mean
 from simulator.links.importers.cells import Cells, plain, read_cells
-from simulator.links.importers.model import Direction, Finding, Floats, ImportedTrace
+from simulator.links.importers.model import Direction, Finding, ImportedTrace
 from simulator.links.importers.rows import advancing, check_rates, held, numbers
 from simulator.links.importers.source import Source
 from simulator.units import UNITS, parse

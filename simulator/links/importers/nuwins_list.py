@@ -15,8 +15,9 @@ import re
 
 import numpy as np
 
+from simulator.arrays import Floats
 from simulator.links.importers.formats import CERTAIN, Format
-from simulator.links.importers.model import Finding, Floats, ImportedTrace, RateSeries, RoundTrips
+from simulator.links.importers.model import Finding, ImportedTrace, RateSeries, RoundTrips
 from simulator.links.importers.rows import check_rates, check_span, laid_end_to_end, numbers, regular
 from simulator.links.importers.source import Source
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.arrays import Floats
 from simulator.errors import TraceError
-from simulator.links.importers.model import Finding, Floats, RateSeries
+from simulator.links.importers.model import Finding, RateSeries
 from simulator.links.importers.source import Source
 
 #: how many wrong rows one message lists

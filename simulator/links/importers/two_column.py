@@ -19,8 +19,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simulator.arrays import Floats
 from simulator.links.importers.formats import CERTAIN, Format, share_of_lines
-from simulator.links.importers.model import Finding, Floats, ImportedTrace, RateSeries
+from simulator.links.importers.model import Finding, ImportedTrace, RateSeries
 from simulator.links.importers.rows import advancing, check_rates, numbers
 from simulator.links.importers.source import Source
 

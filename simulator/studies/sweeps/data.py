@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import Problem, ResultError
-from simulator.inference.metrics import SUMMARY_COLUMNS
+from simulator.inference.metrics import REQUIRED, SUMMARY_COLUMNS
 from simulator.studies.axes import AxisView, of_column
+from simulator.studies.csvtext import filled
 from simulator.studies.drawing import NO_FIGURES, Drawing, FigureMethods
 from simulator.studies.sweeps.store import FAILED, FORMAT, MANIFEST, parts
 
@@ -110,7 +111,7 @@ def load_sweep(directory: str | Path, drawing: Drawing = NO_FIGURES) -> SweepDat
     if not known:
         raise _unreadable(folder, f'its format is "{manifest["format"]}", this version reads "{FORMAT}"')
     tables = [_table(folder, part, given) for part in parts(folder)]
-    rows = [row for table in tables for row in table.to_pylist()]
+    rows = [filled(row, SUMMARY_COLUMNS) for table in tables for row in table.to_pylist()]
     if not rows:
         raise ResultError(Problem(f'the sweep in "{folder}" has no finished point yet', "start it again to go on"))
     axes = tuple(of_column(path, values, [row[path] for row in rows]) for path, values in given.items())
@@ -125,7 +126,7 @@ def _table(folder: Path, part: Path, axes: Any) -> pa.Table:
         table = pq.read_table(part)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(folder, f"{part.name} is damaged: {str(error).splitlines()[0]}") from error
-    missing = [name for name in ("point", *axes, *SUMMARY_COLUMNS) if name not in table.column_names]
+    missing = [name for name in ("point", *axes, *REQUIRED) if name not in table.column_names]
     if missing:
         raise _unreadable(folder, f"{part.name} lacks the columns " + ", ".join(missing))
     return table

@@ -17,7 +17,8 @@ from typing import Any
 from simulator.accounts.outcome import columns_of, outcome
 from simulator.engines.choose import choose, effort
 from simulator.errors import OffloadSimError, Problem
-from simulator.inference.metrics import summarise
+from simulator.inference.metrics import MEANS
+from simulator.inference.summary import summarise
 from simulator.plan.channels import first_reach_s, with_drawn_channels
 from simulator.plan.library import Memory
 from simulator.plan.plan import Plan
@@ -33,9 +34,6 @@ from simulator.workload import Workload, draw
 #: replications before the first look at the half-width; a sequential rule that looks earlier stops too often by luck
 #: (Law, "Simulation Modeling and Analysis", 5th ed., section 9.4.1)
 LEAST_REPLICATIONS = 10
-#: metric -> its half-width, for the wanted precision; and whether that is only a lower bound
-_INTERVALS = {"latency_mean_s": "latency_ci95_s", "energy_mean_j": "energy_ci95_j"}
-_BOUNDS = ("latency_ci95_is_at_least", "energy_ci95_is_at_least")
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ class PointRunner:
                 return tuple({**row, "replications": runs.count} for row in rows)
             excess = worst_half_width(rows) / setting.precision
             if excess <= 1 or runs.count >= setting.max_replications:
-                is_met = excess <= 1 and not any(row[bound] for row in rows for bound in _BOUNDS)
+                is_met = excess <= 1 and not any(row[metric.bound] for row in rows for metric in MEANS.values())
                 met = {"replications": runs.count, "precision_met": is_met}
                 return tuple({**row, **met} for row in rows)
             wanted = min(next_count(runs.count, excess), setting.max_replications)
@@ -184,9 +182,11 @@ def worst_half_width(rows: Sequence[Mapping[str, Any]]) -> float:
     """
     ratios = [0.0]
     for row in rows:
-        for mean, half_width in _INTERVALS.items():
-            if not math.isnan(row[half_width]) and row[mean] != 0:
-                ratios.append(row[half_width] / abs(row[mean]))
+        ratios += [
+            row[mean.interval] / abs(row[mean.name])
+            for mean in MEANS.values()
+            if not math.isnan(row[mean.interval]) and row[mean.name] != 0
+        ]
     return max(ratios)
 
 
