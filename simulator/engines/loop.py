@@ -59,11 +59,13 @@ class Agenda(NamedTuple):
 def make_agenda(w: World) -> Agenda:
     """Nothing has happened yet.
 
-    A request has one event at a time, besides time-outs and what cells foresee. Memory that is not reached is not used.
+    A request has one event at a time, besides a time-out of each visit and what cells foresee when a transfer begins and
+    ends. Memory that is not reached is not used.
     """
     stations = w.hall.stations.size + w.hall.servers.size
-    waits = int((w.hall.servers["max_wait_s"] > 0).sum())
-    most = w.traffic.size * (1 + waits + 4 * (w.cells.cells.size > 0)) + 2
+    waits = int(w.hall.servers["visits"][w.hall.servers["max_wait_s"] > 0].sum())
+    foreseen = 2 * int((w.stages["kind"] == LINK).sum()) if w.cells.cells.size else 0
+    most = w.traffic.size * (1 + waits + foreseen) + 2
     return Agenda(
         times=np.empty(most),
         owners=np.empty(most, dtype=np.int64),

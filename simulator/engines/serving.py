@@ -23,9 +23,9 @@ from simulator.physics.queueing import has_room
 from simulator.plan.serving import UNLIMITED, ServingPlan
 
 #: lines of each server: heap of who stands at the door, heap of who waits where it goes by urgency, and who has joined
-#: in order of time where batches wait
-_DOOR, _URGENT, _BY_AGE = range(3)
-_LINES = 3
+#: in order of time where batches wait, with the leg for which it was
+_DOOR, _URGENT, _BY_AGE, _FOR_LEG = range(4)
+_LINES = 4
 
 
 class Hall(NamedTuple):
@@ -41,14 +41,14 @@ class Hall(NamedTuple):
         of its route; ``what``: its next event. ``batch``: first of its batch; ``unfinished``: of that batch;
         ``is_taken``: whether a worker has taken it. ``status``, ``reason``.
     servers : records, shape (servers,)
-        ``station``, ``max_batch``, ``max_wait_s``, ``queue_limit``, ``is_limited``, ``is_urgent``; ``first_factor``:
-        where the factors of its batches begin. ``waiting``, ``at_door``: how many; ``oldest``, ``youngest``: ends of
+        ``station``, ``visits``, ``max_batch``, ``max_wait_s``, ``queue_limit``, ``is_limited``, ``is_urgent``.
+        ``first_factor``: where the factors of its batches begin. ``waiting``, ``at_door``: how many; ``oldest``, ``youngest``: ends of
         who has joined, by age.
     batch_factor : array of float
         Time of a batch of b requests over the time of one, of all servers.
     urgency : array of float, shape (requests,)
         Smaller goes first.
-    lines : array of int, shape (3 servers, requests)
+    lines : array of int, shape (4 servers, visits)
     """
 
     stations: Any
@@ -59,8 +59,8 @@ class Hall(NamedTuple):
     lines: Any
 
 
-def make_servers(rules: Sequence[ServingPlan], stations: Sequence[int], is_urgent: bool) -> Any:
-    """Servers before the first request, as records."""
+def make_servers(rules: Sequence[ServingPlan], stations: Sequence[int], visits: Sequence[int], is_urgent: bool) -> Any:
+    """Servers before the first request, as records; ``visits`` is how often a request can come to each."""
     sizes = [rule.batch_factor.size for rule in rules]
     limits = np.array([rule.queue_limit for rule in rules], dtype=np.int64)
     return table(
@@ -69,6 +69,7 @@ def make_servers(rules: Sequence[ServingPlan], stations: Sequence[int], is_urgen
         queue_limit=(LONG, limits),
         station=(INT, stations),
         max_batch=(INT, [rule.max_batch for rule in rules]),
+        visits=(INT, visits),
         first_factor=(INT, np.cumsum([0, *sizes])[:-1]),
         waiting=(INT, 0),
         at_door=(INT, 0),
@@ -82,7 +83,8 @@ def make_servers(rules: Sequence[ServingPlan], stations: Sequence[int], is_urgen
 def make_lines(servers: Any, requests: int) -> NDArray[np.int32]:
     """Room for the lines of all servers; none where no server needs any."""
     needs = servers["is_limited"].any() or servers["is_urgent"].any() or (servers["max_wait_s"] > 0).any()
-    return np.empty((_LINES * servers.size, requests if needs else 0), dtype=np.int32)
+    room = requests * int(servers["visits"].max()) if needs else 0
+    return np.empty((_LINES * servers.size, room), dtype=np.int32)
 
 
 def come(hall: Any, k: int, request: int, now: float) -> None:
@@ -108,6 +110,7 @@ def enter(hall: Any, k: int, request: int, now: float) -> None:
     hall.at[request].is_taken = 0
     if server.max_wait_s > 0:
         hall.lines[_LINES * k + _BY_AGE][server.youngest] = request
+        hall.lines[_LINES * k + _FOR_LEG][server.youngest] = hall.at[request].leg
         server.youngest += 1
 
 
@@ -132,8 +135,9 @@ def has_batch(hall: Any, k: int, now: float) -> bool:
         return False
     if server.waiting >= server.max_batch or server.max_wait_s <= 0:
         return True
-    by_age = hall.lines[_LINES * k + _BY_AGE]
-    while hall.at[by_age[server.oldest]].is_taken:
+    by_age, for_leg = hall.lines[_LINES * k + _BY_AGE], hall.lines[_LINES * k + _FOR_LEG]
+    # who comes again stands there twice
+    while hall.at[by_age[server.oldest]].is_taken or hall.at[by_age[server.oldest]].leg != for_leg[server.oldest]:
         server.oldest += 1
     return bool(now >= hall.at[by_age[server.oldest]].joined_s + server.max_wait_s)
 

@@ -128,7 +128,8 @@ def _hall(
     served, free = stations
     is_urgent = plan.order != "arrival"
     rules = [plan.servers[name] for name in servers]
-    records = make_servers(rules, [number[name] for name in servers], is_urgent)
+    visits = [sum(stage.station == name for stage in plan.stages) for name in servers]
+    records = make_servers(rules, [number[name] for name in servers], visits, is_urgent)
     return Hall(
         stations=table(
             len(served),

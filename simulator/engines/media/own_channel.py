@@ -16,7 +16,7 @@ from simulator.physics.losses import send
 from simulator.physics.rrc import wake_s
 from simulator.plan.medium import LinkPlan
 from simulator.plan.plan import Plan
-from simulator.plan.stages import LINK
+from simulator.plan.stages import LINK, Stage
 
 #: media of a link: a channel of its own, a shared cell, LoRaWAN frames, and the windows after them
 OWN, CELL, FRAMES, WINDOWS = range(4)
@@ -55,7 +55,7 @@ class Air(NamedTuple):
 def make_air(plan: Plan) -> Air:
     """The state before the first transfer."""
     devices = plan.group_of.size
-    links = [(stage, plan.links[stage.name]) for stage in plan.stages if stage.kind == LINK]
+    links = [(stage, plan.links[stage.name]) for stage in plan.stages if _has_wires(stage)]
     channels = [channel for _, link in links for channel in link.channels]
     first, last = _borders([channel.rates_bps.size for channel in channels])
     before = np.cumsum([0, *(len(link.channels) for _, link in links)])
@@ -99,11 +99,16 @@ def make_air(plan: Plan) -> Air:
     )
 
 
+def _has_wires(stage: Stage) -> bool:
+    """Whether a stage is a link that no other stage serves."""
+    return stage.kind == LINK and not stage.served_by
+
+
 def _share(plan: Plan, wires: Any, devices: int) -> None:
     """Say which wires are no channels of their own."""
     names = [stage.name for stage in plan.stages if stage.kind == LINK and stage.has_radio]
     medium = wires["medium"].reshape(-1, devices)
-    for k, stage in enumerate(stage for stage in plan.stages if stage.kind == LINK):
+    for k, stage in enumerate(stage for stage in plan.stages if _has_wires(stage)):
         if stage.name in names and plan.cell_of is not None:
             medium[k, plan.cell_of >= 0] = CELL
         if stage.name in names and plan.lora is not None:
