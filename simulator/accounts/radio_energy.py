@@ -24,7 +24,7 @@ from simulator.links.radio import Radio
 from simulator.physics.link import Channel, bits_sent
 from simulator.physics.lora import RECEIVE_DELAY1_S, RECEIVE_DELAY2_S
 from simulator.physics.power import overlap_s
-from simulator.physics.rrc import tail_j
+from simulator.physics.rrc import stage_after, tail_j
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
@@ -140,6 +140,9 @@ def _flown(transfers: Transfers, channel: Channel, cut: NDArray[np.bool_]) -> Fl
 
 def _charge_device(caused: Floats, up: Transfers, down: Transfers, radio: Radio, run_end_s: float) -> float:
     """Add what one radio drew for each request; returns what it drew while idle."""
+    for one, other in ((up, down), (down, up)):
+        together = overlap_s(one.bits_from_s, one.end_s, other.bits_from_s, other.end_s)
+        caused[one.request] += radio.active_power.value * (one.end_s - one.bits_from_s - together / 2)
     start = np.concatenate((up.start_s, down.start_s))
     if start.size == 0:
         return radio.idle_power.value * run_end_s
@@ -147,15 +150,6 @@ def _charge_device(caused: Floats, up: Transfers, down: Transfers, radio: Radio,
     request = np.concatenate((up.request, down.request))[order]
     start, end = start[order], np.concatenate((up.end_s, down.end_s))[order]
     last_end = np.maximum.accumulate(end)
-    # only transfers that meet another one can share time with it
-    late = start[1:] < last_end[:-1]
-    meets = np.empty(start.size, dtype=bool)
-    meets[order] = np.append(late, False) | np.append(False, late)
-    meets_up, meets_down = meets[: up.start_s.size], meets[up.start_s.size :]
-    for one, other, some in ((up, down, meets_up), (down, up, meets_down)):
-        together = np.zeros(some.size)
-        together[some] = overlap_s(one.bits_from_s[some], one.end_s[some], other.bits_from_s, other.end_s)
-        caused[one.request] += radio.active_power.value * (one.end_s - one.bits_from_s - together / 2)
     # the pause after each transfer, until the next one starts or the run ends; none while another one goes on
     pause = np.maximum(np.append(start[1:], run_end_s) - last_end, 0.0)
     whole = radio.tail_ends_s[-1] if radio.tail_ends_s.size else 0.0
@@ -165,29 +159,26 @@ def _charge_device(caused: Floats, up: Transfers, down: Transfers, radio: Radio,
     shared = (pause < whole) & (np.arange(pause.size) < pause.size - 1)
     np.add.at(caused, causer, np.where(shared, tail / 2, tail))
     np.add.at(caused, np.append(request[1:], request[-1:]), np.where(shared, tail / 2, 0.0))
-    _charge_waking(caused, up, down, radio, meets_up)
-    _charge_waking(caused, down, up, radio, meets_down)
+    _charge_waking(caused, up, down, radio)
+    _charge_waking(caused, down, up, radio)
     quiet = start[0] + np.maximum(pause - whole, 0.0).sum()
     return float(radio.idle_power.value * quiet)
 
 
-def _charge_waking(caused: Floats, mine: Transfers, other: Transfers, radio: Radio, meets: NDArray[np.bool_]) -> None:
+def _charge_waking(caused: Floats, mine: Transfers, other: Transfers, radio: Radio) -> None:
     """Charge promotions, but for the time in which the other direction transfers already."""
-    woken = np.flatnonzero(mine.bits_from_s - mine.start_s)
-    if not woken.size:
+    waking = mine.bits_from_s - mine.start_s
+    if not waking.any():
         return
-    start, bits_from, some = mine.start_s[woken], mine.bits_from_s[woken], meets[woken]
-    waking = bits_from - start
-    waking[some] -= overlap_s(start[some], bits_from[some], other.bits_from_s, other.end_s)
+    waking = waking - overlap_s(mine.start_s, mine.bits_from_s, other.bits_from_s, other.end_s)
     # both directions may wait for the same promotion
-    waking[some] -= overlap_s(start[some], bits_from[some], other.start_s, other.bits_from_s) / 2
-    quiet = np.full(woken.size, np.inf)
-    for way in (mine, other):  # the ends of either direction are in order
-        before = np.searchsorted(way.end_s, start, side="right")
-        last = way.end_s[np.maximum(before - 1, 0)] if way.end_s.size else np.empty(0)
-        np.minimum(quiet, start - last, out=quiet, where=before > 0)
-    stages = np.searchsorted(radio.tail_ends_s, quiet, side="right")
-    caused[mine.request[woken]] += radio.wake_powers_w[stages] * waking
+    waking = waking - overlap_s(mine.start_s, mine.bits_from_s, other.start_s, other.bits_from_s) / 2
+    ends = np.sort(np.concatenate((mine.end_s, other.end_s)))
+    last = np.searchsorted(ends, mine.start_s, side="right")
+    quiet = mine.start_s - np.where(last > 0, ends[np.maximum(last - 1, 0)], -np.inf)
+    stages = [stage_after(pause, radio.tail_ends_s) for pause in quiet.tolist()]
+    # a transfer that needed no promotion spent no time waking, whatever its stage
+    caused[mine.request] += radio.wake_powers_w[stages] * waking
 
 
 def charge_lora(

@@ -59,8 +59,8 @@ class Agenda(NamedTuple):
 def make_agenda(w: World) -> Agenda:
     """Nothing has happened yet.
 
-    A request has one event at a time, besides a time-out of each visit and what cells foresee when a transfer begins and
-    ends. Memory that is not reached is not used.
+    A request has one event at a time, besides a time-out of each visit and what cells foresee when a transfer begins
+    and ends. Memory that is not reached is not used.
     """
     stations = w.hall.stations.size + w.hall.servers.size
     waits = int(w.hall.servers["visits"][w.hall.servers["max_wait_s"] > 0].sum())

@@ -42,8 +42,8 @@ class Hall(NamedTuple):
         ``is_taken``: whether a worker has taken it. ``status``, ``reason``.
     servers : records, shape (servers,)
         ``station``, ``visits``, ``max_batch``, ``max_wait_s``, ``queue_limit``, ``is_limited``, ``is_urgent``.
-        ``first_factor``: where the factors of its batches begin. ``waiting``, ``at_door``: how many; ``oldest``, ``youngest``: ends of
-        who has joined, by age.
+        ``first_factor``: where the factors of its batches begin. ``waiting``, ``at_door``: how many; ``oldest``,
+        ``youngest``: ends of who has joined, by age.
     batch_factor : array of float
         Time of a batch of b requests over the time of one, of all servers.
     urgency : array of float, shape (requests,)
