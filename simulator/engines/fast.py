@@ -1,4 +1,4 @@
-"""The fast engine: the event loop of `engines.loop`, compiled by numba and kept on disk.
+"""The fast engine: the event loop of `engines.loop` and the passes of `engines.forward`, compiled and kept on disk.
 
 It runs every plan and gives the same log as `engines.reference`, bit for bit. The functions of `physics` that it uses
 are the same Python functions, compiled. The cache on disk is keyed by the source of all of them, so that a change
@@ -15,7 +15,10 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
-from simulator.engines import loop, queues, records, serving, steps, world
+import numpy as np
+
+from simulator.engines import forward, loop, queues, records, serving, steps, world
+from simulator.engines.forward import pass_through
 from simulator.engines.interrupts import interrupts_held_back
 from simulator.engines.log import RequestLog, closed_log, columns_of, empty_book
 from simulator.engines.loop import simulate
@@ -42,25 +45,39 @@ _MODULES = (
     serving,
     world,
     loop,
+    forward,
 )
 
 
 @cache
-def _simulate(has_lorawan: bool) -> Callable[..., Any]:
-    """The compiled event loop; the first call on a machine compiles it, later ones load it."""
+def _entry(name: str, has_lorawan: bool) -> Callable[..., Any]:
+    """A compiled way through a run; the first call on a machine compiles it, later ones load it."""
     sources = "".join(inspect.getsource(module) for module in (*_MODULES, frames, steps, records))
     key = 2 * int(hashlib.sha256(sources.encode()).hexdigest()[:12], 16) + has_lorawan
-    compiled: Callable[..., Any] = _compiled(_keyed(key), {"HAS_LORAWAN": has_lorawan}, {}, cache=True)
+    compiled: Callable[..., Any] = _compiled(_WAYS[name](key), {"HAS_LORAWAN": has_lorawan}, {}, cache=True)
     return compiled
 
 
-def _keyed(key: int) -> Callable[..., Any]:
-    """The event loop, closed over a number that numba thereby makes a part of the key of its cache."""
+# Both are closed over a number, which numba makes a part of the key of its cache.
+def _events(key: int) -> Callable[..., Any]:
+    """The event loop."""
 
     def run_events(state: Any, agenda: Any) -> bool:
         return key != 0 and simulate(state, agenda)
 
     return run_events
+
+
+def _passes(key: int) -> Callable[..., Any]:
+    """One pass for each stage."""
+
+    def run_passes(passage: Any) -> bool:
+        return key != 0 and pass_through(passage)
+
+    return run_passes
+
+
+_WAYS = {"events": _events, "passes": _passes}
 
 
 def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any], cache: bool = False) -> Any:
@@ -104,7 +121,10 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
 
 
 def _run(plan: Plan, workload: Workload) -> RequestLog:
-    run_events = _simulate(plan.lora is not None)
+    log = passed(plan, workload) if forward.is_forward(plan) else None
+    if log is not None:
+        return log
+    run_events = _entry("events", plan.lora is not None)
     columns, rows = columns_of(plan), plan.rows(workload)
     book = empty_book(columns, workload.size)
     state = world.make_world(plan, workload, rows, columns, book)
@@ -116,3 +136,13 @@ def _run(plan: Plan, workload: Workload) -> RequestLog:
     if plan.lora is None:
         return log
     return replace(log, frames=frames.FrameLog(state.lora.frames[: state.lora.frame_count[0]]))
+
+
+def passed(plan: Plan, workload: Workload) -> RequestLog | None:
+    """The log of a run without an event list; None where its order of events cannot be told so."""
+    columns, rows = columns_of(plan), plan.rows(workload)
+    book = empty_book(columns, workload.size)
+    passage = forward.make_passage(plan, workload, rows, columns, book)
+    if not _entry("passes", False)(passage):
+        return None
+    return closed_log(plan, columns, book, rows, (passage.status, np.zeros(rows.size), passage.batch))

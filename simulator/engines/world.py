@@ -73,71 +73,96 @@ class World(NamedTuple):
     horizon_s: float
 
 
-def make_world(plan: Plan, workload: Workload, rows: NDArray[np.int32], columns: Columns, book: Book) -> World:
-    """The state before the first arrival."""
-    devices, size = plan.group_of.size, workload.size
-    station: dict[str, int] = {}
-    place: dict[str, int] = {}
-    links = 0
-    servers: list[str] = []
-    served: list[int] = []
-    free: list[int] = []
+class Layout(NamedTuple):
+    """Where the stations of a plan stand.
+
+    Attributes
+    ----------
+    station : dict
+        Number of the first station of each stage that has its own.
+    place : dict
+        Number of a server, or of the first wire of a link.
+    servers : list of str
+    served, free : list of int, length stations
+        First stage that a station serves, and its servers.
+    """
+
+    station: dict[str, int]
+    place: dict[str, int]
+    servers: list[str]
+    served: list[int]
+    free: list[int]
+
+
+def arrange(plan: Plan) -> Layout:
+    """Number the stations stage by stage, so that they act in the order in which a request meets them."""
+    devices, links = plan.group_of.size, 0
+    made = Layout({}, {}, [], [], [])
     for k, stage in enumerate(plan.stages):
-        if stage.station in station:
+        if stage.served_by:
             continue
         count = 1 if stage.shared else devices
-        station[stage.name] = len(served)
-        served += [k] * count
+        made.station[stage.name] = len(made.served)
+        made.served.extend([k] * count)
         if stage.kind == SERVER:
-            place[stage.name] = len(servers)
-            servers.append(stage.name)
-            free.append(plan.servers[stage.name].workers)
+            made.place[stage.name] = len(made.servers)
+            made.servers.append(stage.name)
+            made.free.append(plan.servers[stage.name].workers)
         else:
-            free += [1] * count
+            made.free.extend([1] * count)
         if stage.kind == LINK:
-            place[stage.name] = links * devices
+            made.place[stage.name] = links * devices
             links += 1
+    return made
+
+
+def stage_table(plan: Plan, columns: Columns, layout: Layout) -> Any:
+    """The stages as records, see `World`."""
+    return table(
+        len(plan.stages),
+        station=(INT, [layout.station[stage.station] for stage in plan.stages]),
+        place=(INT, [layout.place.get(stage.station, -1) for stage in plan.stages]),
+        column=(INT, columns.start),
+        wake_column=(INT, columns.wake),
+        bits_column=(INT, columns.bits),
+        kind=(FLAG, [stage.kind for stage in plan.stages]),
+        draw=(FLAG, [stage.draw for stage in plan.stages]),
+        shared=(FLAG, [stage.shared for stage in plan.stages]),
+    )
+
+
+def make_world(plan: Plan, workload: Workload, rows: NDArray[np.int32], columns: Columns, book: Book) -> World:
+    """The state before the first arrival."""
+    size, layout = workload.size, arrange(plan)
+    cell_of = np.full(plan.group_of.size, NOBODY) if plan.cell_of is None else plan.cell_of
     return World(
         traffic=Traffic(size, workload.arrival_s, workload.device, rows, workload.factors),
         first=plan.routes.first,
         legs=plan.routes.legs,
-        stages=table(
-            len(plan.stages),
-            station=(INT, [station[stage.station] for stage in plan.stages]),
-            place=(INT, [place.get(stage.station, -1) for stage in plan.stages]),
-            column=(INT, columns.start),
-            wake_column=(INT, columns.wake),
-            bits_column=(INT, columns.bits),
-            kind=(FLAG, [stage.kind for stage in plan.stages]),
-            draw=(FLAG, [stage.draw for stage in plan.stages]),
-            shared=(FLAG, [stage.shared for stage in plan.stages]),
-        ),
-        hall=_hall(plan, workload, (served, free), servers, station),
+        stages=stage_table(plan, columns, layout),
+        hall=_hall(plan, workload, layout),
         air=make_air(plan),
-        cells=make_cells(np.full(devices, NOBODY) if plan.cell_of is None else plan.cell_of, size),
-        lora=_lora(plan, columns, size, station),
+        cells=make_cells(cell_of, size),
+        lora=_lora(plan, columns, size, layout.station),
         book=book,
         horizon_s=plan.horizon_s,
     )
 
 
-def _hall(
-    plan: Plan, workload: Workload, stations: tuple[list[int], list[int]], servers: list[str], number: dict[str, int]
-) -> Hall:
+def _hall(plan: Plan, workload: Workload, layout: Layout) -> Hall:
     """Stations and servers without a request."""
-    served, free = stations
     is_urgent = plan.order != "arrival"
-    rules = [plan.servers[name] for name in servers]
-    visits = [sum(stage.station == name for stage in plan.stages) for name in servers]
-    records = make_servers(rules, [number[name] for name in servers], visits, is_urgent)
+    rules = [plan.servers[name] for name in layout.servers]
+    visits = [sum(stage.station == name for stage in plan.stages) for name in layout.servers]
+    records = make_servers(rules, [layout.station[name] for name in layout.servers], visits, is_urgent)
     return Hall(
         stations=table(
-            len(served),
+            len(layout.served),
             head=(INT, NOBODY),
             tail=(INT, NOBODY),
             waiting=(INT, 0),
-            free=(INT, free),
-            stage=(INT, served),
+            free=(INT, layout.free),
+            stage=(INT, layout.served),
         ),
         at=table(
             workload.size,
