@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from simulator.engines.forward import is_forward
 from simulator.engines.log import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.plan import Plan
@@ -46,7 +47,7 @@ def choose(wanted: str, requests: float, plans: Sequence[Plan]) -> tuple[str, En
     if only_reference:
         wanted = "reference"
     if wanted == "auto":
-        wanted = "fast" if requests > START_IN_REQUESTS[_is_compiled()] else "reference"
+        wanted = "fast" if requests > START_IN_REQUESTS[_is_compiled(plans)] else "reference"
     if wanted == "fast":
         from simulator.engines import fast
 
@@ -70,6 +71,8 @@ def _frames(plan: Plan) -> float:
     return float(np.mean(plan.work("uplink")[first] / most_bits))
 
 
-def _is_compiled() -> bool:
-    """Whether machine code of the fast engine lies in the cache beside it."""
-    return any((Path(__file__).parent / "__pycache__").glob("fast.*.nbc"))
+def _is_compiled(plans: Sequence[Plan]) -> bool:
+    """Whether machine code of all ways through the fast engine that the plans take lies in the cache beside it."""
+    cache = Path(__file__).parent / "__pycache__"
+    ways = {"passes" if is_forward(plan) else "events" for plan in plans}
+    return all(any(cache.glob(f"fast._{way}.*.nbc")) for way in ways)

@@ -22,7 +22,7 @@ from simulator.engines.forward import pass_through
 from simulator.engines.interrupts import interrupts_held_back
 from simulator.engines.log import RequestLog, closed_log, columns_of, empty_book
 from simulator.engines.loop import simulate
-from simulator.engines.media import cells, doors, frames, lora_talk, lorawan, own_channel
+from simulator.engines.media import cells, doors, frames, lora_state, lora_talk, lorawan, own_channel
 from simulator.physics import duty, link, lora, losses, queueing, rrc, sharing
 from simulator.plan.plan import Plan
 from simulator.workload import Workload
@@ -39,6 +39,7 @@ _MODULES = (
     queues,
     own_channel,
     cells,
+    lora_state,
     lorawan,
     lora_talk,
     doors,
@@ -130,12 +131,10 @@ def _run(plan: Plan, workload: Workload) -> RequestLog:
     state = world.make_world(plan, workload, rows, columns, book)
     agenda = loop.make_agenda(state)
     while not run_events(state, agenda):
-        state = state._replace(lora=lorawan.with_room(state.lora))
+        state = doors.with_more_room(state)
     at = state.hall.at
     log = closed_log(plan, columns, book, rows, (at["status"], at["reason"], at["batch"]))
-    if plan.lora is None:
-        return log
-    return replace(log, frames=frames.FrameLog(state.lora.frames[: state.lora.frame_count[0]]))
+    return replace(log, frames=doors.frames_of(state))
 
 
 def passed(plan: Plan, workload: Workload) -> RequestLog | None:

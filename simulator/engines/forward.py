@@ -5,8 +5,8 @@ and nobody comes to a station twice, the instants at a stage follow from the ord
 a single server from the request before (Lindley 1952), those of several servers from who ends first (Kiefer and
 Wolfowitz 1955). A station that all devices share takes their streams merged.
 
-The order of events is that of `engines.log`. Where a pass cannot tell it (who comes to a device's station out of order,
-a service at a shared station that takes no time), the function gives up, and `engines.fast` runs the event loop.
+The order of events is that of `engines.log`. Where somebody comes to a station out of the order in which a device's
+requests left the stage before, the function gives up, and `engines.fast` runs the event loop.
 
 Nothing here is called without being compiled: `engines.fast` does that and checks the types.
 """
@@ -182,8 +182,6 @@ def pass_shared(p: Any, number: int) -> bool:
             drop_first(p.ends_s, p.served, busy)
             busy -= 1
         end = start + service_s(p, stage, request, start)
-        if not end > start:
-            return False
         p.book.block[stage.column, request] = start
         if stage.kind == SERVER:
             p.batch[request] = request

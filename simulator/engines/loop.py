@@ -1,9 +1,9 @@
 """The event loop of the fast engine: routes walked from event to event, in the subset of Python that numba compiles.
 
 It obeys the event-order rule of `engines.log` and does the same additions in the same order as the readable engine.
-What comes is a heap of (instant, owner): a request below the number of requests, then cells, then servers whose batches
-have waited long enough. Starts need no events: a station that can start is due, and starts when nothing else is left
-at an instant. Doors of servers are due after all stations.
+What comes is a heap of (instant, owner): a request below the number of requests, then shared media, then servers whose
+batches have waited long enough. Starts need no events: a station that can start is due, and starts when nothing else is
+left at an instant. Doors of servers are due after all stations.
 
 Nothing here is called without being compiled: `engines.fast` does that and checks the types.
 """
@@ -16,9 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.log import COMPLETED, DROPPED
-from simulator.engines.media.cells import note_airtime_left
-from simulator.engines.media.doors import HAS_LORAWAN, begins, comes, goes_on, happens, has_line, starts, wants
-from simulator.engines.media.lorawan import needs_room
+from simulator.engines.media.doors import (
+    begins,
+    close,
+    comes,
+    goes_on,
+    happens,
+    has_line,
+    is_full,
+    shared,
+    starts,
+    wants,
+)
 from simulator.engines.queues import drop_first, leave_queue, push, queue_up
 from simulator.engines.serving import admits, batch_s, come, complete, enter, has_batch, leave_door, take_batch
 from simulator.engines.steps import AGAIN, END, GONE, IS_OVER, LOSE, NOBODY, OVER, REACH
@@ -59,12 +68,12 @@ class Agenda(NamedTuple):
 def make_agenda(w: World) -> Agenda:
     """Nothing has happened yet.
 
-    A request has one event at a time, besides a time-out of each visit and what cells foresee when a transfer begins
-    and ends. Memory that is not reached is not used.
+    A request has one event at a time, besides a time-out of each visit and what shared media foresee when a transfer
+    begins and ends. Memory that is not reached is not used.
     """
     stations = w.hall.stations.size + w.hall.servers.size
     waits = int(w.hall.servers["visits"][w.hall.servers["max_wait_s"] > 0].sum())
-    foreseen = 2 * int((w.stages["kind"] == LINK).sum()) if w.cells.cells.size else 0
+    foreseen = 2 * int((w.stages["kind"] == LINK).sum()) if shared(w) else 0
     most = w.traffic.size * (1 + waits + foreseen) + 2
     return Agenda(
         times=np.empty(most),
@@ -82,10 +91,9 @@ def simulate(w: Any, agenda: Any) -> bool:
     arrival_s, count, size = w.traffic.arrival_s, agenda.counts, w.traffic.size
     now = agenda.now_s[0]
     while True:
-        if HAS_LORAWAN:  # noqa: SIM102 - numba drops the branch if the flag stands alone
-            if needs_room(w.lora):
-                agenda.now_s[0] = now
-                return False
+        if is_full(w):
+            agenda.now_s[0] = now
+            return False
         coming = agenda.times[0] if count[COMING] > 0 else np.inf
         following = count[ARRIVED]
         arrives = following < size and arrival_s[following] < coming
@@ -109,8 +117,7 @@ def simulate(w: Any, agenda: Any) -> bool:
             happen(w, agenda, owner, now)
         else:
             happen_elsewhere(w, agenda, owner - size, now)
-    if w.horizon_s < np.inf and len(w.cells.cells) > 0:
-        note_airtime_left(w.cells, w.book.block[w.book.left], w.horizon_s)
+    close(w)
     return True
 
 
@@ -169,7 +176,7 @@ def join(w: Any, agenda: Any, request: int, now: float) -> None:
 def await_batch(w: Any, agenda: Any, k: int, now: float) -> None:
     """A request that has joined server k now waits only so long for its batch to fill."""
     if w.hall.servers[k].max_wait_s > 0:
-        schedule(agenda, now + w.hall.servers[k].max_wait_s, w.traffic.size + len(w.cells.cells) + k)
+        schedule(agenda, now + w.hall.servers[k].max_wait_s, w.traffic.size + shared(w) + k)
 
 
 def start_first(w: Any, agenda: Any, now: float) -> None:
@@ -290,15 +297,14 @@ def follow(w: Any, agenda: Any, request: int, done: Any, now: float) -> None:
 
 
 def happen_elsewhere(w: Any, agenda: Any, number: int, now: float) -> None:
-    """Something happens that belongs to no request: an end in a cell, or a batch has waited long enough."""
-    cells = len(w.cells.cells)
-    if number >= cells:
-        consider_server(w, agenda, number - cells, now)
+    """Something happens that belongs to no request: an end in a shared medium, or a batch has waited long enough."""
+    media = shared(w)
+    if number >= media:
+        consider_server(w, agenda, number - media, now)
         return
-    request = happens(w, number, now)
+    request, due_s = happens(w, number, now)
     if request == NOBODY:
         return
-    due_s = w.cells.cells[number].due_s
     if due_s < np.inf:
         schedule(agenda, due_s, w.traffic.size + number)
     release(w, agenda, request, now)

@@ -9,57 +9,25 @@ of `engines.serving` and `engines.media`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any
 
 import simpy
-from simpy.events import Event
 
+from simulator.engines import agenda
+from simulator.engines.agenda import Agenda, Callbacks, Moment
 from simulator.engines.log import COMPLETED, DROPPED, RequestLog, closed_log, columns_of, empty_book
 from simulator.engines.media import doors
-from simulator.engines.media.cells import note_airtime_left
-from simulator.engines.media.frames import FrameLog
-from simulator.engines.media.lorawan import needs_room, with_room
+from simulator.engines.observing import decided, observe
 from simulator.engines.queues import leave_queue, queue_up
 from simulator.engines.serving import admits, batch_s, come, complete, enter, has_batch, leave_door, take_batch
 from simulator.engines.steps import AGAIN, END, GONE, IS_OVER, LOSE, NOBODY, OVER, REACH, Step
 from simulator.engines.world import in_objects, make_world, slot
-from simulator.physics.queueing import left_waiting
 from simulator.plan.plan import Plan
 from simulator.plan.routes import ANSWER_LOST, NO_REASON, NO_ROW
 from simulator.plan.stages import LINK, PROCESSOR, SERVER
-from simulator.policies.online import Observation, OnlinePolicy
 from simulator.workload import Workload
-
-#: added to the number of a cell, so that its end comes after the other completions of its instant
-_CELL = 1 << 39
-#: added to the request number of a decision, so that it comes after every completion of its instant
-_DECISION = 1 << 40
-#: a time-out comes last: it only asks a server to look again
-_TIMEOUT = 2 << 40
-
-Callbacks = list[Callable[[Any], None]]
-
-
-class Moment(Event):
-    """Something happens to one request, cell or server."""
-
-    def __init__(self, agenda: Agenda, owner: int, callbacks: Callbacks) -> None:
-        self.env = agenda
-        self.callbacks = callbacks
-        self.owner = owner
-        self._ok = True
-        self._value = None
-
-
-class Agenda(simpy.Environment):
-    """A SimPy environment that takes absolute instants, so that an arrival happens exactly when it was drawn."""
-
-    def at(self, instant_s: float, priority: int, owner: int, callbacks: Callbacks) -> None:
-        """Let something happen at an instant; at equal instants the smaller priority comes first."""
-        heappush(self._queue, (instant_s, priority, next(self._eid), Moment(self, owner, callbacks)))  # type: ignore[misc]
 
 
 class Run:
@@ -86,30 +54,28 @@ class Run:
         }
         self.on_arrival: Callbacks = [self.arrive]
         self.on_medium: Callbacks = [self.go_on]
-        self.on_cell: Callbacks = [self.end_in_cell]
+        self.on_shared: Callbacks = [self.end_in_shared]
         self.on_timeout: Callbacks = [lambda moment: self.consider_server(moment.owner)]
 
     def to_the_end(self) -> RequestLog:
         """Run until nothing is left to happen, or the horizon."""
-        agenda, due, horizon_s = self.agenda, self.due, self.plan.horizon_s
-        agenda.at(self.w.traffic.arrival_s[0], _DECISION, 0, self.on_arrival)
+        calendar, due, horizon_s = self.agenda, self.due, self.plan.horizon_s
+        calendar.at(self.w.traffic.arrival_s[0], agenda.DECISION, 0, self.on_arrival)
         while True:
-            coming = agenda.peek()
-            if due and coming > agenda.now:
+            coming = calendar.peek()
+            if due and coming > calendar.now:
                 self.start(heappop(due))
             elif coming <= horizon_s and coming != simpy.core.Infinity:
-                agenda.step()
+                calendar.step()
             else:
                 return self.closed()
 
     def closed(self) -> RequestLog:
         """The log, once nothing more happens."""
-        if self.w.cells.cells and math.isfinite(self.plan.horizon_s):
-            note_airtime_left(self.w.cells, self.block[self.book.left], self.plan.horizon_s)
+        doors.close(self.w)
         ends = [[getattr(one, name) for one in self.at] for name in ("status", "reason", "batch")]
         log = closed_log(self.plan, self.columns, self.book, self.rows, ends)
-        lora: Any = self.w.lora
-        return replace(log, frames=FrameLog(lora.frames[: lora.frame_count[0]])) if lora else log
+        return replace(log, frames=doors.frames_of(self.w))
 
     def leg(self, request: int) -> Any:
         """The leg that a request is on."""
@@ -129,7 +95,7 @@ class Run:
     def consider(self, number: int) -> None:
         """Note that a processor or a link can start."""
         station = self.stations[number]
-        if station.free and (station.head != NOBODY or (self.w.lora and doors.wants(self.w, number))):
+        if station.free and (station.head != NOBODY or doors.wants(self.w, number)):
             self.make_due(number)
 
     def consider_server(self, k: int) -> None:
@@ -143,35 +109,13 @@ class Run:
         request, arrival_s = moment.owner, self.w.traffic.arrival_s
         following = request + 1
         if following < len(arrival_s):
-            self.agenda.at(arrival_s[following], _DECISION + following, following, self.on_arrival)
+            self.agenda.at(arrival_s[following], agenda.DECISION + following, following, self.on_arrival)
         if self.plan.online is not None:
-            self.rows[request] = self.decide(self.plan.online, request)
+            seen = observe(self.plan, self.w, self.device[request], self.agenda.now)
+            self.rows[request] = decided(self.plan, self.plan.online, seen, int(self.workload.sample[request]))
             self.first_leg[request] = self.w.first[self.rows[request]]
         self.at[request].leg = self.first_leg[request]
         self.join(request)
-
-    def decide(self, policy: OnlinePolicy, request: int) -> int:
-        """Let a policy written in Python decide; returns the option that it names."""
-        plan, now, device = self.plan, self.agenda.now, self.device[request]
-        seen = Observation(
-            now_s=now,
-            device=device,
-            uplink_rate_bps=plan.links["uplink"].channel(device).rate_at_bps(now),
-            waiting_device=self.waiting("device", device),
-            waiting_uplink=self.waiting("uplink", device),
-            waiting_edge=self.waiting("edge", device),
-        )
-        return plan.row_at(int(plan.group_of[device]), policy.decide(seen), int(self.workload.sample[request]))
-
-    def waiting(self, name: str, device: int) -> int:
-        """Who waits at a stage, without those who can start now."""
-        stage = self.stages[[stage.name for stage in self.plan.stages].index(name)]
-        station = self.stations[stage.station + slot(stage, device)]
-        if stage.kind != SERVER:
-            return left_waiting(station.waiting, station.free, 1)
-        server = self.w.hall.servers[stage.place]
-        waiting = left_waiting(server.waiting + server.at_door, station.free, server.max_batch)
-        return min(waiting, int(server.queue_limit))
 
     def join(self, request: int) -> None:
         """A request reaches the queue of its leg."""
@@ -195,7 +139,7 @@ class Run:
         """A request that has joined a server now waits only so long for its batch to fill."""
         max_wait_s = self.w.hall.servers[k].max_wait_s
         if max_wait_s > 0:
-            self.agenda.at(self.agenda.now + max_wait_s, _TIMEOUT, k, self.on_timeout)
+            self.agenda.at(self.agenda.now + max_wait_s, agenda.TIMEOUT, k, self.on_timeout)
 
     def start(self, number: int) -> None:
         """A station starts once, or a door turns away who still stands there."""
@@ -297,9 +241,9 @@ class Run:
 
     def go_on(self, moment: Moment) -> None:
         """An event of a transfer has come."""
-        request, lora = moment.owner, self.w.lora
-        if lora and needs_room(lora):
-            self.w = self.w._replace(lora=with_room(lora))
+        request = moment.owner
+        if doors.is_full(self.w):
+            self.w = doors.with_more_room(self.w)
         done = doors.goes_on(self.w, request, self.device[request], self.at[request].what, self.agenda.now)
         self.follow(request, done)
 
@@ -309,8 +253,7 @@ class Run:
             if done.other < self.w.traffic.size:
                 self.expect(done.other, done.other_what, done.other_s)
             else:
-                cell = done.other - self.w.traffic.size
-                self.agenda.at(done.other_s, _CELL + cell, cell, self.on_cell)
+                self.foresee(done.other - self.w.traffic.size, done.other_s)
         if done.outcome == AGAIN:
             self.expect(request, done.what, done.when_s)
         elif done.outcome == OVER:
@@ -323,14 +266,17 @@ class Run:
         if done.looks != NOBODY:
             self.consider(done.looks)
 
-    def end_in_cell(self, moment: Moment) -> None:
-        """A transfer in a shared cell ends, unless somebody has come or gone since this end was foreseen."""
-        request = doors.happens(self.w, moment.owner, self.agenda.now)
+    def foresee(self, medium: int, due_s: float) -> None:
+        """When a transfer in a shared medium is to end if nobody comes or goes."""
+        if due_s < math.inf:
+            self.agenda.at(due_s, agenda.MEDIUM + medium, medium, self.on_shared)
+
+    def end_in_shared(self, moment: Moment) -> None:
+        """A transfer in a shared medium ends, unless somebody has come or gone since this end was foreseen."""
+        request, due_s = doors.happens(self.w, moment.owner, self.agenda.now)
         if request == NOBODY:
             return
-        due_s = self.w.cells.cells[moment.owner].due_s
-        if due_s < math.inf:
-            self.agenda.at(due_s, _CELL + moment.owner, moment.owner, self.on_cell)
+        self.foresee(moment.owner, due_s)
         self.release(request)
         self.end_leg(request)
 

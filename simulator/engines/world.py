@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.engines.log import CENSORED, Book, Columns
 from simulator.engines.media.cells import Cells, make_cells
-from simulator.engines.media.lorawan import Lora, make_lora
+from simulator.engines.media.lora_state import Lora, make_lora
 from simulator.engines.media.own_channel import Air, make_air
 from simulator.engines.records import FLAG, INT, REAL, as_objects, table
 from simulator.engines.serving import Hall, make_lines, make_servers

@@ -12,7 +12,7 @@ from generated import cases, lone_plan, lora_cases
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from simulator.engines import fast, reference, serving
+from simulator.engines import agenda, fast, reference, serving
 from simulator.engines.log import DROPPED, RequestLog
 from simulator.engines.media import doors, lora_talk
 from simulator.engines.media.frames import REQUEST
@@ -56,7 +56,7 @@ def decide_before_completions(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Deciding early alone cannot show while decisions do not look at the state of the stations.
     """
-    monkeypatch.setattr(reference, "_DECISION", -(1 << 40))
+    monkeypatch.setattr(agenda, "DECISION", -(1 << 40))
     start_before_the_instant_is_over(monkeypatch)
 
 
@@ -101,7 +101,7 @@ def close_batches_one_early(monkeypatch: pytest.MonkeyPatch) -> None:
 def start_before_the_instant_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     def consider(run: reference.Run, number: int) -> None:
         station = run.stations[number]
-        while station.free and (station.head != NOBODY or (run.w.lora and doors.wants(run.w, number))):
+        while station.free and (station.head != NOBODY or doors.wants(run.w, number)):
             run.start(number)
 
     def consider_server(run: reference.Run, k: int) -> None:
@@ -189,7 +189,7 @@ def ask_before_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     ask_while_a_message_waits(monkeypatch)
 
     def start(run: reference.Run, number: int) -> None:
-        if number < len(run.stations) and run.w.lora and run.stations[number].free and doors.wants(run.w, number):
+        if number < len(run.stations) and run.stations[number].free and doors.wants(run.w, number):
             run.is_due[number] = False
             run.stations[number].free -= 1
             run.expect(*doors.starts(run.w, number, run.agenda.now))

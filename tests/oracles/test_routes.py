@@ -17,6 +17,7 @@ from simulator.physics.link import Channel
 from simulator.plan.medium import LinkPlan
 from simulator.plan.plan import Plan
 from simulator.plan.routes import Visits, make_routes
+from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.plan.stages import BACKHAUL_DOWN, BACKHAUL_UP, CLOUD, DEVICE, DOWNLINK, EDGE, LINK, UPLINK, Stage
 from simulator.workload import Workload
 
@@ -128,6 +129,22 @@ def test_a_route_over_three_tiers(run: Run) -> None:
     assert log.start_s["backhaul_up"].tolist() == [1.25, 1.75]
     assert log.start_s["cloud"].tolist() == [2.0, 3.0]
     assert log.finish_s.tolist() == [3.25, 4.25]
+
+
+@engines
+def test_who_comes_to_a_server_again_waits_anew_for_its_batch(run: Run) -> None:
+    """One worker, batches of four that wait for 1 s and take 1/2 s; two visits each, from 0 s, 0 s and 1.375 s on.
+
+    The first two go together from 1 s to 1.5 s, and come again behind the third, which has waited long enough at
+    2.375 s: all go together until 2.875 s. The third comes again then, and is served from 3.875 s on.
+    """
+    visits = [(EDGE, 0.5, 0.0), (again(EDGE, 2), 0.5, 0.0)]
+    plan = plan_over([(UPLINK, 0.0, 0.0), *visits, (DOWNLINK, 0.0, 0.0)], devices=3)
+    rules = ServingPlan(1, 4, 1.0, UNLIMITED, False, np.array([0.0, 1.0, 1.0, 1.0, 1.0]))
+    log = run(replace(plan, servers={"edge": rules}), at([0.0, 0.0, 1.375], [0, 1, 2]))
+    assert log.start_s["edge"].tolist() == [1.0, 1.0, 2.375]
+    assert log.start_s["edge 2"].tolist() == [2.375, 2.375, 3.875]
+    assert log.finish_s.tolist() == [2.875, 2.875, 4.375]
 
 
 arrivals = st.lists(st.integers(0, 40), min_size=1, max_size=12).map(lambda eighths: sorted(k / 8 for k in eighths))

@@ -23,7 +23,7 @@ from simulator.accounts.energy import attribute, end_of_run_s
 from simulator.accounts.frame_times import downlink_service_s, uplink_service_s
 from simulator.engines import fast, reference, world
 from simulator.engines.log import COMPLETED, DROPPED, RequestLog
-from simulator.engines.media import doors, lora_talk, lorawan
+from simulator.engines.media import doors, lora_state, lora_talk, lorawan
 from simulator.engines.media.frames import BYTES, REQUEST
 from simulator.engines.steps import Step
 from simulator.physics.lora import downlink_airtime_s, uplink_airtime_s
@@ -501,7 +501,7 @@ def a_lost_frame_is_answered(monkeypatch: Patch) -> None:
 
 
 def who_has_sent_nothing_is_answered(monkeypatch: Patch) -> None:
-    def make_lora(*all_: Any) -> lorawan.Lora:
+    def make_lora(*all_: Any) -> lora_state.Lora:
         lora = original(*all_)
         lora.devices["row"], lora.devices["opens"] = 0, 1
         return lora
@@ -533,7 +533,7 @@ def a_frame_brings_two_answers(monkeypatch: Patch) -> None:
 
 def it_asks_though_messages_wait(monkeypatch: Patch) -> None:
     def start(run: reference.Run, number: int) -> None:
-        if number < len(run.stations) and run.w.lora and run.stations[number].free and doors.wants(run.w, number):
+        if number < len(run.stations) and run.stations[number].free and doors.wants(run.w, number):
             run.is_due[number] = False
             run.stations[number].free -= 1
             run.expect(*doors.starts(run.w, number, run.agenda.now))

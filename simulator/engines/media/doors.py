@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.engines.media.cells import enter_cell, leave_cell
+from simulator.engines.media.cells import enter_cell, leave_cell, note_airtime_left
+from simulator.engines.media.frames import FrameLog
+from simulator.engines.media.lora_state import needs_room, with_room
 from simulator.engines.media.lora_talk import (
     answer_comes,
     ask,
@@ -92,23 +94,37 @@ def comes(w: Any, request: int, device: int, now: float, bits: float) -> Step:
     return Step(WAITS, END, np.inf, NOBODY, END, np.inf, NOBODY, NOBODY)
 
 
-def happens(w: Any, cell: int, now: float) -> int:
-    """The next end in a cell has come: returns whose transfer is over; nobody's if somebody came or went meanwhile."""
-    if now != w.cells.cells[cell].due_s:
-        return NOBODY
-    request = leave_cell(w.cells, cell, now)
+def shared(w: Any) -> int:
+    """How many media several devices share; each has an event of its own."""
+    return len(w.cells.cells)
+
+
+def happens(w: Any, number: int, now: float) -> tuple[int, float]:
+    """An end in a shared medium has come.
+
+    Returns
+    -------
+    request : int
+        Whose transfer is over; `NOBODY` if somebody came or went meanwhile.
+    due_s : float
+        When the next one is to be expected, infinite for none.
+    """
+    if now != w.cells.cells[number].due_s:
+        return NOBODY, np.inf
+    request = leave_cell(w.cells, number, now)
     radio = w.air.radios[w.traffic.device[request]]
     radio.on_air -= 1
     if radio.on_air == 0:
         radio.quiet_since_s = now
-    return request
+    return request, float(w.cells.cells[number].due_s)
 
 
 def wants(w: Any, station: int) -> bool:
     """Whether a station has something to start though nobody waits there."""
-    if HAS_LORAWAN:
-        device = station - w.lora.station
-        return 0 <= device < len(w.lora.devices) and has_to_ask(w.lora, device)
+    if HAS_LORAWAN:  # noqa: SIM102 - numba drops the branch if the flag stands alone
+        if len(w.lora) > 0:
+            device = station - w.lora.station
+            return 0 <= device < len(w.lora.devices) and has_to_ask(w.lora, device)
     return False
 
 
@@ -117,3 +133,27 @@ def starts(w: Any, station: int, now: float) -> tuple[int, int, float]:
     if HAS_LORAWAN:
         return ask(w.lora, w.book, station - w.lora.station, now)
     return NOBODY, END, np.inf
+
+
+def is_full(w: Any) -> bool:
+    """Whether a log of a medium needs room before anything more can happen; see `with_more_room`."""
+    if HAS_LORAWAN:  # noqa: SIM102 - numba drops the branch if the flag stands alone
+        if len(w.lora) > 0:
+            return needs_room(w.lora)
+    return False
+
+
+def close(w: Any) -> None:
+    """Note what transfers still need when a run ends at its horizon."""
+    if w.horizon_s < np.inf and len(w.cells.cells) > 0:
+        note_airtime_left(w.cells, w.book.block[w.book.left], w.horizon_s)
+
+
+def with_more_room(w: Any) -> Any:
+    """The same with room in all logs; not for compiled code, which can only ask for it."""
+    return w._replace(lora=with_room(w.lora))
+
+
+def frames_of(w: Any) -> FrameLog | None:
+    """The frames that were logged; None where there are no such devices."""
+    return FrameLog(w.lora.frames[: w.lora.frame_count[0]]) if w.lora else None
