@@ -32,6 +32,8 @@ from simulator.workload import Workload, draw
 #: bytes of the input, of what the first layer leaves of it, and of the answer; 1 Mbit/s both ways
 BYTES = (8000, 2000, 500)
 BYTES_PER_S = 125_000
+#: bytes between edge and cloud, and of the answer; 20 Mbit/s both ways
+BYTES_BEYOND, BYTES_BEYOND_PER_S = (2500, 500), 2_500_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Timed:
         What the scenario's link has beside its rates.
     batching : dict or None
         Batch curve of the server.
+    has_cloud : bool
+        Whether the tail runs in a cloud, and a part between head and tail at the edge.
     engines : bool
         Whether a scenario can say it.
     """
@@ -59,6 +63,7 @@ class Timed:
     serving: Mapping[str, Any] = field(default_factory=dict)
     link: Mapping[str, Any] = field(default_factory=dict)
     batching: Mapping[str, str] | None = None
+    has_cloud: bool = False
     engines: bool = True
 
 
@@ -80,7 +85,7 @@ SYSTEMS = {
     "full queue, back to device": Timed(
         full_queue.run, _FULL, serving={"queue_limit": _FULL.queue_limit, "when_full": "local"}
     ),
-    "three tiers": Timed(three_tiers.run, engines=False),
+    "three tiers": Timed(three_tiers.run, has_cloud=True),
     "a rule for each request": Timed(rule.run, engines=False),
 }
 
@@ -123,7 +128,26 @@ def document(folder: Path, timed: Timed, requests: int | None = None) -> dict[st
         serving=dict(timed.serving),
     )
     made["link"] |= {"propagation": f"{setting.propagation_s} s", **timed.link}
-    return made
+    return made | over_three_tiers(folder, setting) if timed.has_cloud else made
+
+
+def over_three_tiers(folder: Path, setting: Setting) -> dict[str, Any]:
+    """What a scenario says otherwise when its tail runs in a cloud; its model and cards are written into a folder."""
+    input_bytes, head, tail = BYTES
+    for size, time_s in zip(BYTES_BEYOND, (setting.backhaul_s, setting.backhaul_down_s), strict=True):
+        assert size == round(time_s * BYTES_BEYOND_PER_S)
+    rest = {"middle": f"{setting.edge_s} s", "tail": f"{setting.cloud_s} s"}
+    rate = {"rate": f"{8 * BYTES_BEYOND_PER_S} bit/s"}
+    return {
+        "model": chain(folder, {"head": head, "middle": BYTES_BEYOND[0], "tail": tail}, input_bytes=input_bytes),
+        "device": card(folder, "device", "device", {"head": f"{setting.device_s} s", **rest}),
+        "server": card(folder, "server", "server", {"head": "1 ms", **rest}, workers=setting.workers),
+        "cloud": {
+            "server": card(folder, "cloud", "server", {"head": "1 ms", **rest}, workers=setting.cloud_workers),
+            "link": {"uplink": rate, "downlink": rate, "propagation": f"{setting.backhaul_propagation_s} s"},
+        },
+        "policies": [{"kind": "split", "at": ["head", "middle"]}],
+    }
 
 
 def _ready(reference: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Prepared:

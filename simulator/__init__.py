@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simulator.links.markov import MarkovLink
     from simulator.links.trace import TraceLink
     from simulator.policies.base import Policy
+    from simulator.policies.cloud import CloudPolicy
     from simulator.policies.early_exit import EarlyExitPolicy
     from simulator.policies.edge import EdgePolicy
     from simulator.policies.local import LocalPolicy
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _CLASSES = {
     "BlockageLink": "simulator.links.blockage",
     "Card": "simulator.devices.card",
+    "CloudPolicy": "simulator.policies.cloud",
     "ComputeModel": "simulator.devices.card",
     "ConstantLink": "simulator.links.constant",
     "EarlyExitPolicy": "simulator.policies.early_exit",
@@ -61,6 +63,7 @@ _CLASSES = {
 __all__ = [
     "BlockageLink",
     "Card",
+    "CloudPolicy",
     "ComputeModel",
     "ConstantLink",
     "EarlyExitPolicy",

@@ -21,6 +21,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "policies": {
             "local": "simulator.policies.local:LocalPolicy",
             "edge": "simulator.policies.edge:EdgePolicy",
+            "cloud": "simulator.policies.cloud:CloudPolicy",
             "split": "simulator.policies.split:SplitPolicy",
             "early_exit": "simulator.policies.early_exit:EarlyExitPolicy",
         },

@@ -39,12 +39,14 @@ class Source:
         Numbers of its devices.
     samples : int
         Size of its sample record; 0 when there is none.
-    device_variability, edge_variability : Variability or None
-        Run-to-run variation of the compute time on the device and on the server.
+    device_variability, edge_variability, cloud_variability : Variability or None
+        Run-to-run variation of the compute time on each tier.
     base : Path or None
         Folder of relative references.
     horizon_s : float
         End of the observation; who would arrive later is no request of this run.
+    has_cloud : bool
+        Whether there is a third tier.
     """
 
     spec: WorkloadSpec
@@ -54,6 +56,8 @@ class Source:
     edge_variability: Variability | None
     base: Path | None
     horizon_s: float = math.inf
+    cloud_variability: Variability | None = None
+    has_cloud: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +116,7 @@ def draw(sources: list[Source], seed: int, replication: int) -> Workload:
     ScenarioError
         When no request arrives at all, or an arrival file cannot be used.
     """
-    arrivals, devices, samples, on_device, on_edge = [], [], [], [], []
+    arrivals, devices, samples, on_device, on_edge, on_cloud = [], [], [], [], [], []
     for source in sources:
         recorded = recorded_arrivals_s(source) if source.spec.arrivals == "recorded" else None
         for device in source.devices:
@@ -130,6 +134,9 @@ def draw(sources: list[Source], seed: int, replication: int) -> Workload:
                 factors(source.device_variability, count, stream(seed, replication, "device time", device))
             )
             on_edge.append(factors(source.edge_variability, count, stream(seed, replication, "edge time", device)))
+            if source.has_cloud:
+                drawn = stream(seed, replication, "cloud time", device)
+                on_cloud.append(factors(source.cloud_variability, count, drawn))
     arrival_s = np.concatenate(arrivals)
     if arrival_s.size == 0:
         raise ScenarioError(Problem("no request arrives", "lengthen the duration or the horizon", path=("workload",)))
@@ -141,6 +148,7 @@ def draw(sources: list[Source], seed: int, replication: int) -> Workload:
         sample=np.concatenate(samples).astype(np.int64)[order],
         device_factor=np.concatenate(on_device)[order],
         edge_factor=np.concatenate(on_edge)[order],
+        cloud_factor=np.concatenate(on_cloud)[order] if on_cloud else None,
     )
 
 

@@ -18,9 +18,10 @@ from simulator.physics.link import Channel
 from simulator.physics.lora import uplink_airtime_s
 from simulator.plan.lora import LoraPlan, lay_out
 from simulator.plan.medium import LinkPlan, LossPlan
-from simulator.plan.plan import Plan, two_tiers
+from simulator.plan.plan import Plan
 from simulator.plan.routes import NO_ROW, make_routes
 from simulator.plan.serving import UNLIMITED, ServingPlan
+from simulator.plan.visits import through_tiers
 from simulator.workload import Workload
 
 MAX_DEVICES = 4
@@ -107,7 +108,7 @@ def plan_of(
 ) -> Plan:
     """A plan from what each option costs on a device, an uplink, an edge server and a downlink."""
     group = np.searchsorted(chosen_row, np.arange(device_s.size), side="right") - 1
-    visits = two_tiers(
+    visits = through_tiers(
         device_s=device_s,
         bits_up=bits_up,
         edge_s=edge_s,

@@ -16,6 +16,7 @@ from simulator.accounts.radio_energy import charge
 from simulator.arrays import Floats
 from simulator.engines.log import DROPPED, RequestLog
 from simulator.plan.plan import Plan
+from simulator.plan.stages import LINK
 from simulator.plan.system import System
 from simulator.workload import Workload
 
@@ -46,7 +47,7 @@ def _ends_of_dropped(log: RequestLog) -> Floats:
     dropped = log.status == DROPPED
     if not dropped.any():
         return np.empty(0)
-    return np.concatenate((log.end_s["uplink"][dropped], log.end_s["downlink"][dropped]))
+    return np.concatenate([log.end_s[stage.name][dropped] for stage in log.stages if stage.kind == LINK])
 
 
 def busy_s(start_s: Floats, end_s: Floats, run_end_s: float, since_s: float = 0.0, until_s: float = np.inf) -> Floats:

@@ -76,26 +76,29 @@ def outcome(system: System, plan: Plan, workload: Workload, log: RequestLog, rep
         latency_s=latency,
         deadline_s=deadline,
         deadline_met=np.where(np.isnan(deadline), np.nan, completed & (latency <= deadline)),
-        correct=_correct(system, plan, workload, group, completed),
+        correct=_correct(system, plan, workload, log, group),
         accuracy_kept=_accuracy_kept(system, plan, log, group),
         bytes_up=sent_or_planned(log.sent_bits["uplink"], plan.work("uplink")[log.row]) / 8,
         energy=attribute(system, plan, workload, log),
     )
 
 
-def _correct(
-    system: System, plan: Plan, workload: Workload, group: NDArray[np.int32], completed: NDArray[np.bool_]
-) -> Floats:
-    """Whether the answer is right: NaN without sample records and for requests without an answer."""
+def _correct(system: System, plan: Plan, workload: Workload, log: RequestLog, group: NDArray[np.int32]) -> Floats:
+    """Whether the answer is right: NaN without sample records and for requests without an answer.
+
+    The way out is that of the option that the request took.
+    """
+    completed = log.status == COMPLETED
+    first_row = plan.first_rows
     correct = np.full(workload.size, np.nan)
     for g, member in enumerate(system.groups):
         if member.samples is None:
             continue
         mine = (group == g) & completed
-        taken = plan.choices[g].taken
-        sample = workload.sample[mine]
-        way = np.full(sample.size, member.samples.exits) if taken is None else taken[sample]
-        correct[mine] = member.samples.correct[sample, way]
+        ways = len(plan.choices[g].table.exits)
+        # without exits there is only the final output, which the records name last
+        way = (log.row[mine] - first_row[g]) % ways + member.samples.exits - (ways - 1)
+        correct[mine] = member.samples.correct[workload.sample[mine], way]
     return correct
 
 

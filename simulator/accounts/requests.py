@@ -7,6 +7,7 @@ waiting (`simulator.accounts.frame_times`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from simulator.accounts.outcome import outcome, sent_or_planned
 from simulator.arrays import Floats
 from simulator.engines.log import COMPLETED, STATUS_NAMES, RequestLog
 from simulator.plan.plan import Plan
-from simulator.plan.routes import ANSWER_LOST, NO_REASON, REASON_NAMES, TURNED_BACK
+from simulator.plan.routes import ANSWER_LOST, NO_REASON, REASON_NAMES, TURNED_BACK_REASONS
+from simulator.plan.stages import FALLBACK, LINK, SERVER
 from simulator.plan.system import System
 from simulator.workload import Workload
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+#: columns of every result, in order; a cloud adds those of its stations
 COLUMNS = [
     "policy",
     "replication",
@@ -57,6 +60,7 @@ COLUMNS = [
     "energy_j",
     "correct",
 ]
+_PARTS = ("wait", "service")
 
 
 def table(system: System, plan: Plan, workload: Workload, log: RequestLog, replication: int) -> pa.Table:
@@ -91,8 +95,8 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
         "latency_s": _missing(judged.latency_s),
         "deadline_s": _missing(judged.deadline_s),
         "deadline_met": _true(judged.deadline_met),
-        "partition": _named(log.row, list(plan.partition)),
-        "exit": _named(log.row, list(plan.exit)),
+        "partition": _of_options(log.row, plan.partition),
+        "exit": _of_options(log.row, plan.exit),
         **_stages(plan, workload, log),
         "bytes_up": judged.bytes_up,
         "bytes_down": np.where(
@@ -120,44 +124,62 @@ def table(system: System, plan: Plan, workload: Workload, log: RequestLog, repli
 
 
 def _stages(plan: Plan, workload: Workload, log: RequestLog) -> dict[str, Any]:
-    """Waiting and service at every station that a request passes, and its propagation."""
-    group = plan.group_of[workload.device]
-    on_device, offloaded = plan.visits("device")[log.row], plan.visits("uplink")[log.row]
-    completed = log.status == COMPLETED
-    propagation = plan.propagation_s[group]
-    uplink_join = np.where(on_device, log.end_s["device"], workload.arrival_s)
-    reach_edge = log.end_s["uplink"] + propagation
-    turned_back = log.reason == TURNED_BACK
-    served = offloaded & ~turned_back
-    first_wait = np.where(on_device, log.start_s["device"] - workload.arrival_s, 0.0)
-    first_service = np.where(on_device, log.end_s["device"] - log.start_s["device"], 0.0)
-    second_wait = np.where(turned_back, log.start_s["fallback"] - (reach_edge + propagation), 0.0)
-    second_service = np.where(turned_back, log.end_s["fallback"] - log.start_s["fallback"], 0.0)
-    uplink_service = log.end_s["uplink"] - log.start_s["uplink"]
-    uplink_wait = log.start_s["uplink"] - uplink_join
-    downlink_service = log.end_s["downlink"] - log.start_s["downlink"]
-    downlink_wait = log.start_s["downlink"] - log.end_s["edge"]
-    if log.frames is not None and plan.lora is not None:
-        framed = plan.lora.uses[workload.device]
-        of_message = np.where(np.isnan(log.end_s["uplink"]), np.nan, uplink_service_s(log))
-        of_answer = np.where(np.isnan(log.end_s["downlink"]), np.nan, downlink_service_s(log, propagation))
-        # rounding must not make a wait of nothing negative
-        waited_up = np.maximum(log.end_s["uplink"] - uplink_join - of_message, 0.0)
-        waited_down = np.maximum(log.end_s["downlink"] - log.end_s["edge"] - of_answer, 0.0)
-        uplink_service = np.where(framed, of_message, uplink_service)
-        uplink_wait = np.where(framed, waited_up, uplink_wait)
-        downlink_service = np.where(framed, of_answer, downlink_service)
-        downlink_wait = np.where(framed, waited_down, downlink_wait)
+    """Waiting and service at every station that a request passes, and its propagation.
+
+    Requests are followed from leg to leg. Who has been turned back misses the rest of its route, and goes on to the
+    row that takes over from there.
+    """
+    turned_back = np.isin(log.reason, TURNED_BACK_REASONS)
+    turns = bool(turned_back.any())
+    gone = np.zeros(workload.size, dtype=bool)
+    travelled_s, offloaded = np.zeros(workload.size), gone.copy()
+    reach_s = workload.arrival_s
+    parts: dict[str, tuple[Floats, Floats]] = {}
+    framed = _framed(plan, workload, log)
+    for k, stage in enumerate(plan.stages):
+        legs = plan.routes.at(k)
+        met = turned_back if stage is FALLBACK else legs.is_met[log.row] & ~gone
+        start_s, end_s = log.start_s[stage.name], log.end_s[stage.name]
+        wait_s, service_s = start_s - reach_s, end_s - start_s
+        if stage.name in framed:
+            uses, served_s = framed[stage.name]
+            # rounding must not make a wait of nothing negative
+            wait_s = np.where(uses, np.maximum(end_s - reach_s - served_s, 0.0), wait_s)
+            service_s = np.where(uses, served_s, service_s)
+        served = met
+        if turns and stage.kind == SERVER:
+            refused = met & turned_back & np.isnan(start_s)
+            served = met & ~refused
+            back_s = legs.back_s[log.row]
+            reach_s = np.where(refused, reach_s + back_s, reach_s)
+            travelled_s += np.where(refused, back_s, 0.0)
+            gone |= refused
+        before = parts.get(stage.station, (0.0, 0.0))
+        parts[stage.station] = (
+            before[0] + np.where(served, wait_s, 0.0),
+            before[1] + np.where(served, service_s, 0.0),
+        )
+        delay_s = np.where(served, legs.delay_s[log.row], 0.0)
+        reach_s = np.where(served, end_s + delay_s, reach_s)
+        travelled_s += delay_s
+        if stage.kind == LINK:
+            offloaded |= met
+    travelled_s[offloaded & (log.status != COMPLETED)] = np.nan
+    columns = {
+        f"{name}_{what}_s": value for name, both in parts.items() for what, value in zip(_PARTS, both, strict=True)
+    }
+    return {name: _missing(values) for name, values in {**columns, "propagation_s": travelled_s}.items()}
+
+
+def _framed(plan: Plan, workload: Workload, log: RequestLog) -> dict[str, tuple[NDArray[np.bool_], Floats]]:
+    """For links that send frames, who uses them and how long each request is served."""
+    if log.frames is None or plan.lora is None:
+        return {}
+    uses = plan.lora.uses[workload.device]
+    propagation_s = plan.propagation_s[plan.group_of[workload.device]]
     return {
-        "device_wait_s": _stage(first_wait + second_wait, on_device | turned_back),
-        "device_service_s": _stage(first_service + second_service, on_device | turned_back),
-        "uplink_wait_s": _stage(uplink_wait, offloaded),
-        "uplink_service_s": _stage(uplink_service, offloaded),
-        "edge_wait_s": _stage(log.start_s["edge"] - reach_edge, served),
-        "edge_service_s": _stage(log.end_s["edge"] - log.start_s["edge"], served),
-        "downlink_wait_s": _stage(downlink_wait, served),
-        "downlink_service_s": _stage(downlink_service, served),
-        "propagation_s": _stage(np.where(completed, propagation + propagation, np.nan), offloaded),
+        "uplink": (uses, np.where(np.isnan(log.end_s["uplink"]), np.nan, uplink_service_s(log))),
+        "downlink": (uses, np.where(np.isnan(log.end_s["downlink"]), np.nan, downlink_service_s(log, propagation_s))),
     }
 
 
@@ -175,10 +197,6 @@ def _true(values: Floats) -> Any:
     return pa.array(values == 1.0, mask=np.isnan(values))
 
 
-def _stage(values: Floats, present: NDArray[np.bool_]) -> Any:
-    return _missing(np.where(present, values, 0.0))
-
-
 def _named(codes: NDArray[Any], names: list[str]) -> Any:
     """A dictionary-encoded column; equal names share a code."""
     import pyarrow as pa
@@ -187,6 +205,14 @@ def _named(codes: NDArray[Any], names: list[str]) -> Any:
     code_of = {name: k for k, name in enumerate(distinct)}
     translate = np.array([code_of[name] for name in names], dtype=np.int32)
     return pa.DictionaryArray.from_arrays(pa.array(translate[codes]), pa.array(distinct))
+
+
+def _of_options(row: NDArray[np.int32], names: Sequence[str]) -> Any:
+    """A column of names of options; there are many options, and few are taken."""
+    taken = np.flatnonzero(np.bincount(row, minlength=len(names)))
+    place = np.zeros(len(names), dtype=np.int32)
+    place[taken] = np.arange(taken.size)
+    return _named(place[row], [names[option] for option in taken.tolist()])
 
 
 def _constant(name: str, size: int) -> Any:

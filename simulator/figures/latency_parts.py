@@ -27,16 +27,33 @@ _PARTS = (
     Part("propagation_s", "propagation", style.LIGHT_GREY),
     Part("edge_wait_s", "edge, waiting", style.GREEN, _WAIT),
     Part("edge_service_s", "edge, computing", style.GREEN),
+    Part("backhaul_s", "between edge and cloud", style.BROWN),
+    Part("cloud_wait_s", "cloud, waiting", style.VERMILLION, _WAIT),
+    Part("cloud_service_s", "cloud, computing", style.VERMILLION),
     Part("downlink_s", "downlink", style.PURPLE),
 )
-_COLUMNS = {part.column: (part.column,) for part in _PARTS} | {"downlink_s": ("downlink_wait_s", "downlink_service_s")}
+#: parts of several columns
+_SUMS = {
+    "downlink_s": ("downlink_wait_s", "downlink_service_s"),
+    "backhaul_s": (
+        "backhaul_up_wait_s",
+        "backhaul_up_service_s",
+        "backhaul_down_wait_s",
+        "backhaul_down_service_s",
+    ),
+}
+_COLUMNS = {part.column: _SUMS.get(part.column, (part.column,)) for part in _PARTS}
 
 
 def tables(result: Result) -> dict[str, DataTable]:
     """Mean seconds of each part per policy and group; their sum is the mean latency."""
-    return {"latency_parts": mean_parts(result, _COLUMNS, Selection.completed, "latency_ci95_s")}
+    there = set(result.table.column_names)
+    columns = {part: names for part, names in _COLUMNS.items() if there.issuperset(names)}
+    return {"latency_parts": mean_parts(result, columns, Selection.completed, "latency_ci95_s")}
 
 
 def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     """The figure, from its table."""
-    return draw_stacked(data["latency_parts"], _PARTS, "Mean end-to-end latency", "time", canvas)
+    table = data["latency_parts"]
+    parts = [part for part in _PARTS if part.column in table.columns]
+    return draw_stacked(table, parts, "Mean end-to-end latency", "time", canvas)

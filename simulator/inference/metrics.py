@@ -8,8 +8,8 @@ left out of all of them; what is not known is NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -33,8 +33,8 @@ class RunFacts:
 
     Attributes
     ----------
-    utilisation_device, utilisation_uplink, utilisation_edge : float
-        Busy share of each station, 0 to 1; NaN where the station does not exist.
+    utilisation : mapping of str to float
+        Busy share of each station by its stage, 0 to 1.
     top1 : float or None
         Published top-1 accuracy of the model as a fraction, for requests without a known answer.
     offered_load : float
@@ -47,9 +47,7 @@ class RunFacts:
         Why the run is too short for its load to support an interval; empty otherwise.
     """
 
-    utilisation_device: float = math.nan
-    utilisation_uplink: float = math.nan
-    utilisation_edge: float = math.nan
+    utilisation: Mapping[str, float] = field(default_factory=dict)
     top1: float | None = None
     offered_load: float = math.nan
     busiest_station: str = ""
@@ -113,6 +111,8 @@ class Metric:
         Of its column in a table of 80 characters; the title in small letters if left out.
     has_idle : bool
         Whether energy that no request caused is part of it.
+    stage : str
+        Stage without which nobody has it; empty where everybody does.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Metric:
     weight: str = ""
     heading: str = ""
     has_idle: bool = False
+    stage: str = ""
 
     @property
     def bound(self) -> str:
@@ -237,17 +238,32 @@ def throughput(of: Subject) -> float:
 
 def utilisation_device(of: Subject) -> float:
     """Busy time of processors / (devices x observed time)."""
-    return of.known.utilisation_device
+    return of.known.utilisation.get("device", math.nan)
 
 
 def utilisation_uplink(of: Subject) -> float:
     """Busy time of uplinks / (devices x observed time)."""
-    return of.known.utilisation_uplink
+    return of.known.utilisation.get("uplink", math.nan)
 
 
 def utilisation_edge(of: Subject) -> float:
     """Busy time of workers / (workers x observed time); a batch counts once."""
-    return of.known.utilisation_edge
+    return of.known.utilisation.get("edge", math.nan)
+
+
+def utilisation_backhaul_up(of: Subject) -> float:
+    """Busy time of the link to the cloud / observed time."""
+    return of.known.utilisation.get("backhaul_up", math.nan)
+
+
+def utilisation_cloud(of: Subject) -> float:
+    """As that of the edge; only with a cloud."""
+    return of.known.utilisation.get("cloud", math.nan)
+
+
+def utilisation_backhaul_down(of: Subject) -> float:
+    """Busy time of the link from the cloud / observed time."""
+    return of.known.utilisation.get("backhaul_down", math.nan)
 
 
 def offered_load(of: Subject) -> float:
@@ -280,18 +296,30 @@ METRICS = (
     Metric("utilisation_device", SHARE, "Utilisation of devices", "", utilisation_device),
     Metric("utilisation_uplink", SHARE, "Utilisation of uplinks", "", utilisation_uplink),
     Metric("utilisation_edge", SHARE, "Utilisation of the edge", "", utilisation_edge),
+    Metric("utilisation_backhaul_up", SHARE, "Utilisation of the link to the cloud", "", utilisation_backhaul_up,
+           stage="backhaul_up"),
+    Metric("utilisation_cloud", SHARE, "Utilisation of the cloud", "", utilisation_cloud, stage="cloud"),
+    Metric("utilisation_backhaul_down", SHARE, "Utilisation of the link from the cloud", "", utilisation_backhaul_down,
+           stage="backhaul_down"),
     Metric("offered_load", NUMBER, "Offered load", "", offered_load),
     Metric("busiest_station", TEXT, "Busiest station", "", busiest_station),
 )
 # fmt: on
-#: columns of summary.csv in order; ``group`` follows ``policy`` when there is more than one
-SUMMARY_COLUMNS = ("policy", *(column for metric in METRICS for column in metric.columns), "condition")
+_COLUMNS = ("policy", *(column for metric in METRICS for column in metric.columns), "condition")
+_OF_STAGES = frozenset(column for metric in METRICS if metric.stage for column in metric.columns)
+#: columns of every summary.csv in order; ``group`` follows ``policy`` when there is more than one
+SUMMARY_COLUMNS = tuple(column for column in _COLUMNS if column not in _OF_STAGES)
 #: what is estimated with an interval and compared between policies, by column
 MEANS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in METRICS if metric.interval})
 #: what tables print, in order
 PRINTED = tuple(sorted((metric for metric in METRICS if metric.place), key=lambda metric: metric.place))
 #: what figures of a sweep show, by name
 KEYED: Mapping[str, Metric] = MappingProxyType({metric.key: metric for metric in PRINTED if metric.key})
+
+
+def summary_columns(present: Collection[str]) -> tuple[str, ...]:
+    """Columns of a summary, with those that only some systems have where they are present."""
+    return tuple(column for column in _COLUMNS if column not in _OF_STAGES or column in present)
 
 
 def lacking(columns: Iterable[str]) -> list[str]:

@@ -13,7 +13,15 @@ from simulator.plan.system import System
 NEARLY_FULL = 0.9
 #: by policy and group (``""`` where there is only one): all stations on the way, busiest first
 Loads = Mapping[tuple[str, str], tuple[StationLoad, ...]]
-_PLACES = {"device": "its device", "uplink": "its uplink", "downlink": "its downlink", "edge": "the edge server"}
+_PLACES = {
+    "device": "its device",
+    "uplink": "its uplink",
+    "downlink": "its downlink",
+    "edge": "the edge server",
+    "backhaul_up": "the link to the cloud",
+    "cloud": "the cloud server",
+    "backhaul_down": "the link from the cloud",
+}
 
 
 def loads_of(system: System, plans: Sequence[Plan]) -> Loads:

@@ -17,6 +17,7 @@ from simulator.engines.log import RequestLog
 from simulator.inference.run_length import StationRun, memory_requests
 from simulator.plan.plan import Plan
 from simulator.plan.serving import UNLIMITED
+from simulator.plan.stages import FALLBACK, LINK, SERVER, Stage
 from simulator.plan.system import Group, System
 from simulator.workload import Workload
 
@@ -55,8 +56,6 @@ class StationLoads:
     system : System
     """
 
-    _STAGES = ("device", "uplink", "edge server", "downlink")
-
     def __init__(self, system: System) -> None:
         self._system = system
         self._plans: dict[str, Plan] = {}
@@ -81,55 +80,52 @@ class StationLoads:
         self._plans[plan.policy] = plan
         for g, mine in enumerate(self._members):
             row = log.row[mine]
-            offloaded = int(plan.visits("uplink")[row].sum())
-            stages = (
-                (log.start_s["device"], log.end_s["device"], float(plan.work("device")[row].sum())),
-                (log.start_s["uplink"], log.end_s["uplink"], None),
-                (log.start_s["edge"], log.end_s["edge"], float(plan.work("edge")[row].sum())),
-                (log.start_s["downlink"], log.end_s["downlink"], None),
-            )
-            for name, (start_s, end_s, work_s) in zip(self._STAGES, stages, strict=True):
-                tally = self._tallies.setdefault((plan.policy, g, name), _Tally())
-                tally.add(start_s[mine], end_s[mine], offloaded, work_s)
-            if plan.servers["edge"].fallback:
-                start_s, end_s = log.start_s["fallback"][mine], log.end_s["fallback"][mine]
-                work_s = float(np.nansum(end_s - start_s))
-                self._tallies[plan.policy, g, "device"].add(start_s, end_s, 0, work_s)
+            for stage in plan.stages:
+                tally = self._tallies.setdefault((plan.policy, g, stage.station), _Tally())
+                start_s, end_s = log.start_s[stage.name][mine], log.end_s[stage.name][mine]
+                if stage is FALLBACK:  # who goes back is known only from the run
+                    tally.add(start_s, end_s, 0, float(np.nansum(end_s - start_s)))
+                    continue
+                work_s = None if stage.kind == LINK else float(plan.work(stage.name)[row].sum())
+                tally.add(start_s, end_s, int(plan.visits(stage.name)[row].sum()), work_s)
 
     def stations(self, policy: str, group: int) -> list[StationRun]:
         """The stations that requests of a group go through under a policy."""
-        tallies = {name: self._tallies[policy, group, name] for name in self._STAGES}
         devices = len(self._system.groups[group].devices)
         found = []
-        for name, tally in tallies.items():
-            if not tally.visits:
+        for stage in self._plans[policy].stages:
+            tally = self._tallies[policy, group, stage.station]
+            if stage.served_by or not tally.visits:
                 continue
-            if name == "edge server":
-                found.append(self._edge(policy))
+            if stage.shared:
+                found.append(self._shared(policy, stage))
                 continue
             load = self._rate(group) * tally.work_s / self._counted[group]
             memory = memory_requests(load, self._arrivals_scv[group], tally.scv)
             starts = self._replications * devices
             rate = self._rate(group) * tally.visits / float(self._counted[group])
-            found.append(StationRun(name, load, tally.visits, starts, memory, rate, self._warmup_s))
+            found.append(StationRun(stage.title, load, tally.visits, starts, memory, rate, self._warmup_s))
         return found
 
-    def _edge(self, policy: str) -> StationRun:
-        """The server, which all groups share; full batches are what it can do."""
-        serving = self._plans[policy].servers["edge"]
-        tallies = [self._tallies[policy, g, "edge server"] for g in range(len(self._system.groups))]
+    def _shared(self, policy: str, stage: Stage) -> StationRun:
+        """A station that all groups share; full batches are what a server can do."""
+        tallies = [self._tallies[policy, g, stage.station] for g in range(len(self._system.groups))]
         visits = np.array([tally.visits for tally in tallies])
         counted = np.maximum(self._counted, 1)
         rates = np.array([self._rate(g) * len(group.devices) for g, group in enumerate(self._system.groups)])
         work = np.array([tally.work_s for tally in tallies]) / counted
-        full_batch = float(serving.batch_factor[serving.max_batch]) / serving.max_batch
-        load = float(rates @ work) * full_batch / serving.workers
+        load, room = float(rates @ work), math.inf
+        if stage.kind == SERVER:
+            serving = self._plans[policy].servers[stage.name]
+            full_batch = float(serving.batch_factor[serving.max_batch]) / serving.max_batch
+            load = load * full_batch / serving.workers
+            if serving.queue_limit < UNLIMITED:
+                room = serving.queue_limit + serving.workers
         whole = _Tally(visits.sum(), 0.0, sum(t.service_s for t in tallies), sum(t.squares for t in tallies))
         arrivals_scv = float(visits @ np.array(self._arrivals_scv)) / visits.sum()
-        room = math.inf if serving.queue_limit >= UNLIMITED else serving.queue_limit + serving.workers
         memory = memory_requests(load, arrivals_scv, whole.scv, room)
         rate = float(rates @ (visits / counted))
-        return StationRun("edge server", load, float(visits.sum()), self._replications, memory, rate, self._warmup_s)
+        return StationRun(stage.title, load, float(visits.sum()), self._replications, memory, rate, self._warmup_s)
 
     @property
     def _warmup_s(self) -> float:

@@ -112,6 +112,8 @@ def _row(subject: Subject, batches: int) -> tuple[dict[str, Any], dict[str, Esti
     row: dict[str, Any] = {"policy": requests.policy, **({"group": requests.group} if requests.group else {})}
     estimates = {}
     for metric in METRICS:
+        if metric.stage and metric.stage not in known.utilisation:
+            continue
         value = metric.of(subject)
         if metric.interval:
             estimate = estimate_mean(value, no_idle if metric.has_idle else blocks, known.short)

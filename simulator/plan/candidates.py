@@ -1,14 +1,14 @@
 """Every partition of one group's model with what it costs: the table from which policies choose.
 
-For a partition and a way out (an early exit or the final output): seconds on the device, bytes up, seconds on the
-server, bytes down. Layers run in the profile's topological order; the head of an exit runs right after the layer that
-feeds it, and costs its time whether or not the sample leaves there; where the input feeds it, it runs first, on the
-server for the cut ``input``. Compressing the input costs no device time here.
+For a partition and a way out (an early exit or the final output): seconds on each tier, bytes over each link. Layers
+run in the profile's topological order; the head of an exit runs right after the layer that feeds it, and costs its time
+whether or not the sample leaves there; where the input feeds it, it runs first, on a server for the cut ``input``.
+Compressing the input costs no device time here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.devices.card import Card
+from simulator.physics.packets import in_packets_bytes
 from simulator.plan.system import Group
 from simulator.profiling.graph import INPUT, Exit, size_at
 from simulator.profiling.liveness import MemoryNeeds
@@ -23,46 +24,70 @@ from simulator.profiling.model import ModelProfile
 from simulator.profiling.partition import CutPoint, bytes_back, cut_points, execution_order
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Partitions of one model between one device and one server.
+    """Partitions of one model over a device, an edge server and, where there is one, a cloud.
 
-    All tables have shape (cuts, ways out); the last way out is the final output.
+    All tables have shape (options, ways out); the last way out is the final output.
 
     Attributes
     ----------
     cuts : tuple of CutPoint
+        Cut before the device's link, of each option.
+    names : tuple of str
+        Of the options: of their cut, or of both where the cloud has a part.
     exits : tuple of str
         Name of each way out; ``final`` is the last.
-    device_s, edge_s : array
-        Compute time on either side.
+    device_s, edge_s, cloud_s : array
+        Compute time on each tier.
     bytes_up, bytes_down : array
-        Size of what crosses.
-    on_device, offloaded : array of bool
-        Whether anything runs on the device, whether the request crosses the link.
+        Size of what crosses the device's link either way.
+    bytes_beyond, bytes_back : array
+        The same of the link between edge and cloud.
+    on_device, offloaded, on_edge, on_cloud : array of bool
+        Whether anything runs on the device, elsewhere, on the edge server, in the cloud.
     fallback_s : array
-        Device time of what the server would have computed.
+        Device time of all that is computed elsewhere.
     misfit : tuple of str
-        For each cut, why it cannot run; empty when it can.
+        For each option, why it cannot run; empty when it can.
     """
 
     cuts: tuple[CutPoint, ...]
+    names: tuple[str, ...]
     exits: tuple[str, ...]
     device_s: Floats
     edge_s: Floats
+    cloud_s: Floats
     bytes_up: Floats
+    bytes_beyond: Floats
+    bytes_back: Floats
     bytes_down: Floats
-    on_device: NDArray[np.bool_]
-    offloaded: NDArray[np.bool_]
+    on_device: Flags
+    offloaded: Flags
+    on_edge: Flags
+    on_cloud: Flags
     fallback_s: Floats
     misfit: tuple[str, ...]
 
-    def only(self, cut: int) -> Candidates:
-        """The table of one cut."""
-        arrays: dict[str, Any] = {k: v[[cut]] for k, v in vars(self).items() if isinstance(v, np.ndarray)}
-        return replace(self, cuts=(self.cuts[cut],), misfit=(self.misfit[cut],), **arrays)
+    def only(self, option: int) -> Candidates:
+        """The table of one option."""
+        arrays: dict[str, Any] = {k: v[[option]] for k, v in vars(self).items() if isinstance(v, np.ndarray)}
+        arrays |= {name: (getattr(self, name)[option],) for name in ("cuts", "names", "misfit")}
+        return replace(self, **arrays)
+
+
+def option_name(names: Sequence[str]) -> str:
+    """Name of an option: of its cut, or of both of them."""
+    return " > ".join(names)
+
+
+def names_of(option: str) -> tuple[str, ...]:
+    """Cuts of an option that is named so."""
+    return tuple(option.split(" > "))
 
 
 @dataclass(frozen=True)
@@ -75,56 +100,92 @@ class _WayOut:
     exit_bytes: float | None
 
 
-def candidates(group: Group, server: Card, slowdown: float, encoding: str, with_exits: bool) -> Candidates:
-    """Tabulate every cut of a group's model.
+def candidates(
+    group: Group,
+    servers: tuple[Card, ...],
+    slowdowns: tuple[float, ...],
+    encoding: str,
+    with_exits: bool,
+    over_cloud: bool = False,
+) -> Candidates:
+    """Tabulate every cut of a group's model, or every pair of cuts.
 
     Parameters
     ----------
     group : Group
-    server : Card
-    slowdown : float
-        Factor on the server's times, for the share of it that others use.
+    servers : tuple of Card
+        Edge server and, where there is one, cloud.
+    slowdowns : tuple of float
+        Factor on the times of each, for the share of it that others use.
     encoding : str
         Encoding of the model input for the cut before the first layer: a key of ``profile.encodings``, or the element
         type that the model reads.
     with_exits : bool
         Whether the exit heads are evaluated; without them the final output is the only way out.
+    over_cloud : bool
+        Whether there is an option for each pair of cuts; otherwise all that leaves the device runs on the edge server.
     """
     profile = group.profile
     exits = profile.exits if with_exits else ()
-    position = {INPUT: 0} | {layer: k + 1 for k, layer in enumerate(profile.trunk)}
-    head_at = [position[exit_.after] for exit_ in exits]
-    ways = [_WayOut(exit_.name, head_at[k], k + 1, exit_.output_bytes) for k, exit_ in enumerate(exits)]
-    whole = len(profile.trunk)
-    ways.append(_WayOut("final", whole, len(exits), None))
-    final_bytes = bytes_back(profile)
+    ways = _ways_out(profile, exits)
     cuts = cut_points(profile, exits) if exits else profile.cut_points
-    shape = (len(cuts), len(ways))
-    tables = {name: np.zeros(shape) for name in ("device_s", "edge_s", "fallback_s", "bytes_up", "bytes_down")}
-    on_device, offloaded = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    near, far = _Times(group.card, profile, exits, 1.0), _Times(server, profile, exits, slowdown)
-    for c, cut in enumerate(cuts):
-        for w, way in enumerate(ways):
-            here = min(cut.layers, way.trunk)
-            heads_here = min(cut.heads, way.heads)
-            tables["device_s"][c, w] = near.between(0, here, 0, heads_here)
-            on_device[c, w] = here > 0 or heads_here > 0
-            crosses = way.trunk > cut.layers or way.heads > cut.heads
-            offloaded[c, w] = crosses
-            if crosses:
-                tables["edge_s"][c, w] = far.between(here, way.trunk, heads_here, way.heads)
-                tables["fallback_s"][c, w] = near.between(here, way.trunk, heads_here, way.heads)
-                tables["bytes_up"][c, w] = _bytes_crossing(cut, group, encoding)
-                answer = final_bytes[c] if way.exit_bytes is None else way.exit_bytes
-                tables["bytes_down"][c, w] = answer if group.result_bytes is None else group.result_bytes
+    first, second = _pairs(len(cuts), over_cloud)
+    near, far = _Times(group.card, profile, exits, 1.0), _Times(servers[0], profile, exits, slowdowns[0])
+    trunk, heads = np.array([way.trunk for way in ways]), np.array([way.heads for way in ways])
+    before, heads_before = np.array([[cut.layers, cut.heads] for cut in cuts]).T[..., None]
+    # of each way out, what lies before either cut
+    here, heads_here = np.minimum(before[first], trunk), np.minimum(heads_before[first], heads)
+    there, heads_there = np.minimum(before[second], trunk), np.minimum(heads_before[second], heads)
+    offloaded = (trunk > here) | (heads > heads_here)
+    on_edge = (there > here) | (heads_there > heads_here)
+    on_cloud = (trunk > there) | (heads > heads_there)
+    cloud_s = np.zeros(offloaded.shape)
+    if over_cloud:
+        farthest = _Times(servers[1], profile, exits, slowdowns[1])
+        cloud_s = np.where(on_cloud, farthest.between(there, trunk, heads_there, heads), 0.0)
+    bytes_up = np.where(offloaded, _messages(cuts, group, group.card, encoding)[first], 0.0)
+    # what the edge computes nothing with it forwards as it is
+    bytes_beyond = np.where(on_edge, _messages(cuts, group, servers[0], encoding)[second], bytes_up)
     return Candidates(
-        cuts=cuts,
+        cuts=tuple(cuts[k] for k in first),
+        names=_names(cuts, first, second),
         exits=tuple(way.name for way in ways),
-        on_device=on_device,
+        device_s=near.between(0, here, 0, heads_here),
+        edge_s=np.where(on_edge, far.between(here, there, heads_here, heads_there), 0.0),
+        cloud_s=cloud_s,
+        bytes_up=bytes_up,
+        bytes_beyond=np.where(on_cloud, bytes_beyond, 0.0),
+        bytes_back=np.where(on_cloud, _answers(group, ways)[second], 0.0),
+        bytes_down=np.where(offloaded, _answers(group, ways)[first], 0.0),
+        on_device=(here > 0) | (heads_here > 0),
         offloaded=offloaded,
-        misfit=tuple(_misfits(group, server, exits)),
-        **tables,
+        on_edge=on_edge,
+        on_cloud=on_cloud,
+        fallback_s=np.where(offloaded, near.between(here, trunk, heads_here, heads), 0.0),
+        misfit=tuple(_misfits(group, servers, exits, first, second)),
     )
+
+
+def _ways_out(profile: ModelProfile, exits: Sequence[Exit]) -> list[_WayOut]:
+    """The exits that are evaluated, and the final output."""
+    position = {INPUT: 0} | {layer: k + 1 for k, layer in enumerate(profile.trunk)}
+    ways = [_WayOut(head.name, position[head.after], k + 1, head.output_bytes) for k, head in enumerate(exits)]
+    return [*ways, _WayOut("final", len(profile.trunk), len(exits), None)]
+
+
+def _pairs(cuts: int, over_cloud: bool) -> tuple[Ints, Ints]:
+    """First and second cut of each option; the second is the last one where nothing runs in a cloud."""
+    if not over_cloud:
+        return np.arange(cuts), np.full(cuts, cuts - 1)
+    first, second = np.triu_indices(cuts)
+    return first, second
+
+
+def _names(cuts: Sequence[CutPoint], first: Ints, second: Ints) -> tuple[str, ...]:
+    """Names of the options."""
+    names, last = [cut.name for cut in cuts], len(cuts) - 1
+    pairs = zip(first.tolist(), second.tolist(), strict=True)
+    return tuple(names[a] if b == last else option_name((names[a], names[b])) for a, b in pairs)
 
 
 class _Times:
@@ -136,28 +197,58 @@ class _Times:
         heads = [float(seconds[list(exit_.layers)].sum()) for exit_ in exits]
         self.heads = np.concatenate((np.zeros(1), np.cumsum(heads)))
 
-    def between(self, first: int, last: int, first_head: int, last_head: int) -> float:
-        """Time of a stretch of the trunk and of some heads; exactly 0 when both are empty."""
-        return float((self.trunk[last] - self.trunk[first]) + (self.heads[last_head] - self.heads[first_head]))
+    def between(self, first: Ints | int, last: Ints, first_head: Ints | int, last_head: Ints) -> Floats:
+        """Time of stretches of the trunk and of some heads; exactly 0 where both are empty."""
+        time_s: Floats = (self.trunk[last] - self.trunk[first]) + (self.heads[last_head] - self.heads[first_head])
+        return time_s
 
 
-def _bytes_crossing(cut: CutPoint, group: Group, encoding: str) -> float:
-    if cut.layers == 0:
-        known = group.profile.encodings.get(encoding)
-        return group.profile.sent_input_bytes if known is None else known.size_bytes
-    return size_at(group.card.element_bytes, float(cut.bytes), float(cut.integer_bytes))
+def _messages(cuts: Sequence[CutPoint], group: Group, card: Card, encoding: str) -> Floats:
+    """What is sent at each cut by a machine with a card, shape (cuts, 1)."""
+    known = group.profile.encodings.get(encoding)
+    input_bytes = group.profile.sent_input_bytes if known is None else known.size_bytes
+    sizes = [
+        size_at(card.element_bytes, float(cut.bytes), float(cut.integer_bytes)) if cut.layers else input_bytes
+        for cut in cuts
+    ]
+    return _sent(np.array(sizes)[:, None], group)
 
 
-def _misfits(group: Group, server: Card, exits: tuple[Exit, ...]) -> Iterator[str]:
-    """For each cut, why either side cannot hold its layers; empty when both can."""
-    profile, device = group.profile, group.card
+def _sent(size_bytes: Floats, group: Group) -> Floats:
+    """What is sent of messages: all of it, or whole packets."""
+    return size_bytes if group.packet_bytes is None else in_packets_bytes(size_bytes, group.packet_bytes)
+
+
+def _answers(group: Group, ways: Sequence[_WayOut]) -> Floats:
+    """What is sent back over a link for each cut before it; shape (cuts, ways out)."""
+    final = np.array(bytes_back(group.profile), dtype=np.float64)
+    of_ways = [final if way.exit_bytes is None else np.full(final.shape, way.exit_bytes) for way in ways]
+    answers = np.stack(of_ways, axis=1)
+    if group.result_bytes is not None:
+        answers = np.full(answers.shape, group.result_bytes)
+    return _sent(answers, group)
+
+
+def _misfits(
+    group: Group, servers: tuple[Card, ...], exits: tuple[Exit, ...], first: Ints, second: Ints
+) -> Iterator[str]:
+    """For each option, why a tier cannot hold its layers; empty when all can."""
+    profile, device, edge, cloud = group.profile, group.card, servers[0], servers[-1]
     order = execution_order(profile, exits)
-    here, there = (MemoryNeeds(profile, order, card.element_bytes) for card in (device, server))
-    for cut in profile.cut_points:
-        place = cut.steps(exits)
-        reason = device.misfit(profile.name, *here.before(place))
-        if reason is not None:
-            yield f"{device.name}: {reason}"
-        else:
-            reason = server.misfit(profile.name, *there.after(place))
-            yield "" if reason is None else f"{server.name}: {reason}"
+    here, there, farthest = (MemoryNeeds(profile, order, card.element_bytes) for card in (device, edge, cloud))
+    places = [cut.steps(exits) for cut in profile.cut_points]
+    last = len(places) - 1
+
+    def reason(card: Card, needs: tuple[float, float]) -> str:
+        why = card.misfit(profile.name, *needs)
+        return "" if why is None else f"{card.name}: {why}"
+
+    of_device = [reason(device, here.before(place)) for place in places]
+    of_edge = [reason(edge, there.after(place)) for place in places]
+    of_cloud = [reason(cloud, farthest.after(place)) for place in places]
+    for a, b in zip(first.tolist(), second.tolist(), strict=True):
+        middle = of_edge[a]
+        # what fits as a whole fits in part
+        if b != last and middle:
+            middle = reason(edge, there.between(places[a], places[b]))
+        yield of_device[a] or middle or ("" if b == last else of_cloud[b])

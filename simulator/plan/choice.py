@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.errors import Problem, ScenarioError, did_you_mean
 from simulator.physics import decide
 from simulator.physics.exits import exit_taken
-from simulator.plan.candidates import Candidates, candidates
+from simulator.plan.candidates import Candidates, candidates, option_name
 from simulator.plan.prediction import Prediction, out_of_range, predict, too_long
 from simulator.plan.system import Group, System
 from simulator.policies.base import Intent
@@ -51,19 +52,23 @@ class Choice:
     profile: ModelProfile
     encoding: str
 
-    def index_of(self, cut: str) -> int:
-        """Index of a named cut that can run.
+    def index_of(self, cuts: Sequence[str]) -> int:
+        """Index of an option that can run, by its cut or by both of its cuts.
 
         Raises
         ------
         OffloadSimError
             For a cut that does not exist or cannot run.
         """
-        index = find_cut(self.profile, cut).index
+        places = [find_cut(self.profile, cut) for cut in cuts]
+        name = places[0].name
+        if len(places) > 1 and places[1].index < len(self.profile.cut_points) - 1:
+            name = option_name([place.name for place in places])
+        index = self.table.names.index(name)
         reason = self.table.misfit[index]
         if reason:
-            message = f"{self.profile.name} cut at {cut} cannot run: {reason}"
-            path = () if cut in ("input", "output") else ("at",)
+            message = f"{self.profile.name} cut at {' and '.join(dict.fromkeys(cuts))} cannot run: {reason}"
+            path = () if set(cuts) <= {"input", "output"} else ("at",)
             raise ScenarioError(Problem(message, "choose another cut, model or device", path))
         return index
 
@@ -79,8 +84,14 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     profile = group.profile
     encoding = _encoding(profile, intent)
     taken, shares = _ways_out(group, intent)
-    slowdown = 1 / (1 - system.scenario.serving.background_load)
-    table = system.library.tabulate(candidates, group, system.server, slowdown, encoding, taken is not None)
+    _require_order(system, profile, intent)
+    servers, rules = [system.server], [system.scenario.serving]
+    if system.cloud is not None:
+        servers, rules = [*servers, system.cloud.card], [*rules, system.cloud.serving]
+    slowdowns = tuple(1 / (1 - rule.background_load) for rule in rules)
+    over_cloud = system.cloud is not None and (intent.cut is None or len(intent.cut) > 1)
+    details = (slowdowns, encoding, taken is not None, over_cloud)
+    table = system.library.tabulate(candidates, group, tuple(servers), *details)
     limits = too_long(table, group)
     if any(limits):
         misfit = tuple(own or limit for own, limit in zip(table.misfit, limits, strict=True))
@@ -96,6 +107,22 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     return choice if intent.cut is None else replace(choice, cut=choice.index_of(intent.cut))
 
 
+def _require_order(system: System, profile: ModelProfile, intent: Intent) -> None:
+    """Refuse a second cut without a cloud, and one that lies before the first."""
+    if intent.cut is None or len(intent.cut) == 1:
+        return
+    if system.cloud is None:
+        message = f"there is no cloud, where all behind the cut at {shown(intent.cut[1])} is to run"
+        path = () if set(intent.cut) == {"input"} else ("at",)
+        raise ScenarioError(Problem(message, "write cloud: {server: ..., link: ...}, or one cut", path))
+    first, second = (find_cut(profile, cut) for cut in intent.cut)
+    if second.index < first.index:
+        message = f"the cuts are out of order: {shown(intent.cut[1])} lies before {shown(intent.cut[0])}"
+        raise ScenarioError(
+            Problem(message, "the first is where the device ends, the second where the edge ends", ("at",))
+        )
+
+
 def _encoding(profile: ModelProfile, intent: Intent) -> str:
     """How the model input would be sent: as the policy says, or as the model reads it."""
     if intent.encoding is None:
@@ -105,8 +132,8 @@ def _encoding(profile: ModelProfile, intent: Intent) -> str:
         message = f"{profile.name} has no size for inputs encoded as {shown(intent.encoding)}"
         hint = did_you_mean(intent.encoding, list(profile.encodings)) or f"known: {', '.join(profile.encodings)}"
         raise ScenarioError(Problem(message, hint, path))
-    if intent.cut is not None and find_cut(profile, intent.cut).layers > 0:
-        message = f"the encoding of the input has no effect: the cut at {shown(intent.cut)} never sends the input"
+    if intent.cut is not None and find_cut(profile, intent.cut[0]).layers > 0:
+        message = f"the encoding of the input has no effect: the cut at {shown(intent.cut[0])} never sends the input"
         raise ScenarioError(Problem(message, "leave encoding out, or write at: input", path))
     return intent.encoding
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.physics.exits import exit_taken
 from simulator.plan.plan import Plan
-from simulator.plan.system import System
+from simulator.plan.system import Group, System
 from simulator.units import human
 
 
@@ -24,13 +24,17 @@ def futile(system: System, plans: Sequence[Plan]) -> list[str]:
 def _deadlines(system: System, plans: Sequence[Plan]) -> Iterator[str]:
     """Deadlines shorter than the way to the server and back."""
     for g, group in enumerate(system.groups):
-        deadline_s, there_and_back_s = group.workload.deadline, 2 * group.propagation_s
-        crossing = [plan.policy for plan in plans if _crosses(plan, g)]
-        if deadline_s is not None and deadline_s < there_and_back_s and crossing:
-            way = human(there_and_back_s, "time")
+        deadline_s = group.workload.deadline
+        if deadline_s is None:
+            continue
+        late: dict[float, list[str]] = {}
+        for plan in plans:
+            if _crosses(plan, g) and deadline_s < (way_s := _there_and_back_s(plan, g, group)):
+                late.setdefault(way_s, []).append(plan.policy)
+        for way_s, crossing in late.items():
             yield (
                 f"{', '.join(crossing)}{_of(system, g)}: no answer of the server meets the deadline of "
-                f"{human(deadline_s, 'time')}, because propagation alone takes {way}"
+                f"{human(deadline_s, 'time')}, because propagation alone takes {human(way_s, 'time')}"
             )
 
 
@@ -62,6 +66,16 @@ def _priorities(system: System) -> Iterator[str]:
 def _crosses(plan: Plan, g: int) -> bool:
     choice = plan.choices[g]
     return plan.online is not None or bool(choice.table.offloaded[choice.cut].any())
+
+
+def _there_and_back_s(plan: Plan, g: int, group: Group) -> float:
+    """Propagation of an answer of a server, to the cloud where none comes from before it."""
+    choice = plan.choices[g]
+    offloaded, on_cloud = choice.table.offloaded[choice.cut], choice.table.on_cloud[choice.cut]
+    beyond_s = 0.0
+    if group.cloud is not None and plan.online is None and on_cloud[offloaded].all():
+        beyond_s = 2 * group.cloud.propagation_s
+    return 2 * group.propagation_s + beyond_s
 
 
 def _of(system: System, g: int) -> str:

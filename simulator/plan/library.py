@@ -46,9 +46,11 @@ class Library:
         """What ``make`` says of two directions of a link; ``details`` must follow from them and the last, the base."""
         return make(uplink, downlink, *details)
 
-    def tabulate(self, make: Callable[..., Candidates], group: Group, server: Card, *details: Any) -> Candidates:
-        """The candidates of a group; of the group only profile, card and result size may matter to ``make``."""
-        return make(group, server, *details)
+    def tabulate(
+        self, make: Callable[..., Candidates], group: Group, servers: tuple[Card, ...], *details: Any
+    ) -> Candidates:
+        """The candidates of a group; of it only profile, card, result and packet size may matter to ``make``."""
+        return make(group, servers, *details)
 
 
 class Memory(Library):
@@ -90,12 +92,14 @@ class Memory(Library):
             _remember(self._exchanges, key, make(uplink, downlink, *details))
         return self._exchanges[key]
 
-    def tabulate(self, make: Callable[..., Candidates], group: Group, server: Card, *details: Any) -> Candidates:
+    def tabulate(
+        self, make: Callable[..., Candidates], group: Group, servers: tuple[Card, ...], *details: Any
+    ) -> Candidates:
         """The candidates of a group; profiles and cards are told apart by identity, and kept alive for it."""
-        parts = (group.profile, group.card, server)
-        key = (make, *map(id, parts), group.result_bytes, *details)
+        parts = (group.profile, group.card, *servers)
+        key = (make, *map(id, parts), group.result_bytes, group.packet_bytes, *details)
         if key not in self._tables:
-            _remember(self._tables, key, (parts, make(group, server, *details)))
+            _remember(self._tables, key, (parts, make(group, servers, *details)))
         return self._tables[key][1]
 
 

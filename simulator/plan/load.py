@@ -8,7 +8,7 @@ mean work of the chosen option before anything runs:
 - link: bits per second over the mean rate, divided by the mean share of the transmissions that get through; a cell's
   airtime is that of all its links, in both directions; LoRaWAN frames take their airtime, their receive windows and
   their share of the duty cycle;
-- edge server: seconds per second over the number of workers, in the largest batches that the rules allow.
+- server: seconds per second over the number of workers, in the largest batches that the rules allow.
 
 A server with a queue limit turns requests away instead of letting them wait; what its devices then finish themselves
 (at least 1 - 1/load of it) is added to their own work. Left out are collisions of LoRa frames, the promotions of radios
@@ -28,6 +28,7 @@ from simulator.links.lora_times import full_airtime_s, mean_rate, windows_s
 from simulator.physics.lora import frames_of, last_frame_bytes, uplink_airtime_s
 from simulator.plan.plan import Plan
 from simulator.plan.serving import UNLIMITED
+from simulator.plan.stages import SERVER, Stage
 from simulator.plan.system import Group, System
 from simulator.workload import Source, recorded_arrivals_s
 
@@ -41,7 +42,7 @@ class StationLoad:
     Attributes
     ----------
     station : str
-        ``device``, ``uplink``, ``downlink``, ``edge``, or ``cell NAME``.
+        Name of a stage, or ``cell NAME``.
     load : float
         Work that arrives per second over capacity.
     limited : bool
@@ -87,27 +88,27 @@ def offered_loads(system: System, plan: Plan, rates: Floats) -> tuple[tuple[Stat
     rates : array, shape (groups,)
         Requests per second of each device, see `arrival_rates`.
     """
-    work = [_Work.of(plan, g, group) for g, group in enumerate(system.groups)]
+    work = [_work_s(plan, g, group) for g, group in enumerate(system.groups)]
     in_all = rates * np.array([len(group.devices) for group in system.groups])
-    serving = plan.servers["edge"]
-    sizes = np.arange(1, serving.max_batch + 1)
-    per_request = float((serving.batch_factor[1:] / sizes).min())
-    edge = float(sum(rate * one.edge_s for rate, one in zip(in_all, work, strict=True))) * per_request / serving.workers
-    limited = serving.queue_limit < UNLIMITED
-    returned = max(1 - 1 / edge, 0.0) if limited and serving.fallback and edge > 0 else 0.0
+    shared = {
+        stage.name: _load(plan, stage, float(sum(r * one[stage.name] for r, one in zip(in_all, work, strict=True))))
+        for stage in plan.stages
+        if stage.shared
+    }
+    limited = {name for name, rules in plan.servers.items() if rules.queue_limit < UNLIMITED}
     cells: dict[str, float] = {}
     for group, rate, one in zip(system.groups, in_all, work, strict=True):
         if group.cell is not None:
-            cells[group.cell] = cells.get(group.cell, 0.0) + float(rate) * (one.uplink_s + one.downlink_s)
+            cells[group.cell] = cells.get(group.cell, 0.0) + float(rate) * (one["uplink"] + one["downlink"])
     found = []
-    for group, rate, one in zip(system.groups, rates.tolist(), work, strict=True):
-        stations = [StationLoad("device", rate * (one.device_s + returned * one.fallback_s))]
+    for g, (group, rate, one) in enumerate(zip(system.groups, rates.tolist(), work, strict=True)):
+        returned_s = sum(_returned_s(plan, g, name, shared[name]) for name in limited if plan.servers[name].fallback)
+        stations = [StationLoad("device", rate * (one["device"] + returned_s))]
         if group.cell is None:
-            stations += [StationLoad("uplink", rate * one.uplink_s), StationLoad("downlink", rate * one.downlink_s)]
+            stations += [StationLoad(name, rate * one[name]) for name in ("uplink", "downlink")]
         else:
             stations.append(StationLoad(f"cell {group.cell}", cells[group.cell]))
-        if one.edge_s > 0:
-            stations.append(StationLoad("edge", edge, limited))
+        stations += [StationLoad(name, load, name in limited) for name, load in shared.items() if one[name] > 0]
         found.append(tuple(sorted(stations, key=lambda station: -station.load)))
     return tuple(found)
 
@@ -117,29 +118,41 @@ def is_known(plan: Plan) -> bool:
     return plan.online is None
 
 
-@dataclass(frozen=True)
-class _Work:
-    """Mean seconds of one request at each station, for a group's chosen option."""
+def _load(plan: Plan, stage: Stage, offered: float) -> float:
+    """Load of a station that all share, from the seconds of work that arrive in a second; batches are full."""
+    if stage.kind != SERVER:
+        return offered
+    rules = plan.servers[stage.name]
+    sizes = np.arange(1, rules.max_batch + 1)
+    return offered * float((rules.batch_factor[1:] / sizes).min()) / rules.workers
 
-    device_s: float
-    fallback_s: float
-    uplink_s: float
-    edge_s: float
-    downlink_s: float
 
-    @classmethod
-    def of(cls, plan: Plan, g: int, group: Group) -> _Work:
-        choice = plan.choices[g]
-        table, shares = choice.table, choice.shares
-        bytes_up, bytes_down = table.bytes_up[choice.cut], table.bytes_down[choice.cut]
-        if group.lora is None:
-            up_s = 8 * bytes_up / (group.uplink.mean_rate_bps * group.delivered_up)
-            down_s = 8 * bytes_down / (group.downlink.mean_rate_bps * group.delivered_down)
-        else:
-            up_s = _lora_s(group.lora.parameters(), bytes_up.tolist())
-            down_s = np.zeros(bytes_down.shape)
-        rows = (table.device_s[choice.cut], table.fallback_s[choice.cut], up_s, table.edge_s[choice.cut], down_s)
-        return cls(*(float(row @ shares) for row in rows))
+def _returned_s(plan: Plan, g: int, server: str, load: float) -> float:
+    """Work that a full server leaves to a device of a group with each of its requests, at least."""
+    choice = plan.choices[g]
+    met = choice.table.on_edge if server == "edge" else choice.table.on_cloud
+    rest_s = np.where(met[choice.cut], choice.table.fallback_s[choice.cut], 0.0)
+    return max(1 - 1 / load, 0.0) * float(rest_s @ choice.shares) if load > 0 else 0.0
+
+
+def _work_s(plan: Plan, g: int, group: Group) -> dict[str, float]:
+    """Mean seconds of one request at each stage, for a group's chosen option."""
+    choice = plan.choices[g]
+    table = choice.table
+    bytes_up, bytes_down = table.bytes_up[choice.cut], table.bytes_down[choice.cut]
+    if group.lora is None:
+        up_s = 8 * bytes_up / (group.uplink.mean_rate_bps * group.delivered_up)
+        down_s = 8 * bytes_down / (group.downlink.mean_rate_bps * group.delivered_down)
+    else:
+        up_s = _lora_s(group.lora.parameters(), bytes_up.tolist())
+        down_s = np.zeros(bytes_down.shape)
+    work = {"device": table.device_s[choice.cut], "uplink": up_s, "downlink": down_s, "edge": table.edge_s[choice.cut]}
+    if group.cloud is not None:
+        # all packets, also those that are forwarded while others are still on their way
+        work["backhaul_up"] = 8 * table.bytes_beyond[choice.cut] / group.cloud.uplink.mean_rate_bps
+        work["backhaul_down"] = 8 * table.bytes_back[choice.cut] / group.cloud.downlink.mean_rate_bps
+        work["cloud"] = table.cloud_s[choice.cut]
+    return {name: float(row @ choice.shares) for name, row in work.items()}
 
 
 def _lora_s(rules: LoraParameters, sizes_bytes: Sequence[float]) -> Floats:

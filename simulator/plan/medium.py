@@ -48,12 +48,13 @@ class LossPlan:
 
 @dataclass(frozen=True, eq=False)
 class LinkPlan:
-    """A stage that is a link; each device has its link to itself.
+    """A stage that is a link.
 
     Attributes
     ----------
     channels : tuple of Channel
-        One for each group whose channel is known, one for each device of a group whose channel is random.
+        One for each group whose channel is known, one for each device of a group whose channel is random, or the one
+        that all devices share.
     channel_of : array of int, shape (devices,)
         Which of them is a device's.
     losses : LossPlan or None
@@ -67,6 +68,26 @@ class LinkPlan:
     def channel(self, device: int) -> Channel:
         """The channel of a device."""
         return self.channels[int(self.channel_of[device])]
+
+
+def make_links(system: System, group_of: NDArray[np.int32]) -> dict[str, LinkPlan]:
+    """The links of a system by their stages, with the channels that may be assumed before any is drawn.
+
+    Parameters
+    ----------
+    system : System
+    group_of : array of int, shape (devices,)
+        Group of each device.
+    """
+    links = {
+        "uplink": LinkPlan(tuple(group.uplink for group in system.groups), group_of),
+        "downlink": LinkPlan(tuple(group.downlink for group in system.groups), group_of),
+    }
+    if system.cloud is not None:
+        shared = np.zeros(group_of.size, dtype=np.int32)
+        links["backhaul_up"] = LinkPlan((system.cloud.uplink,), shared)
+        links["backhaul_down"] = LinkPlan((system.cloud.downlink,), shared)
+    return links
 
 
 def cells_of(system: System) -> NDArray[np.int32] | None:

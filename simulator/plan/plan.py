@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OffloadSimError, Problem, ScenarioError
+from simulator.plan.candidates import names_of
 from simulator.plan.choice import Choice, choose
 from simulator.plan.lora import LoraPlan
-from simulator.plan.medium import LinkPlan, cells_of
-from simulator.plan.routes import ANSWER_LOST, INPUT_LOST, NO_REASON, Routes, Visits, make_routes
-from simulator.plan.serving import ServingPlan, make_serving
-from simulator.plan.stages import DEVICE, DOWNLINK, EDGE, UPLINK, Stage
+from simulator.plan.medium import LinkPlan, cells_of, make_links
+from simulator.plan.routes import Routes, make_routes
+from simulator.plan.serving import ServingPlan, make_servers
+from simulator.plan.stages import Stage
 from simulator.plan.system import System
+from simulator.plan.visits import end_to_end, visits_of
 from simulator.policies.base import Policy
 from simulator.policies.online import OnlinePolicy
 from simulator.workload import Workload
@@ -44,7 +46,7 @@ class Plan:
     routes : Routes
         What each option makes a request go through; rows beyond the options are those that take over.
     partition, exit : tuple of str, length options
-        Names of each option's cut and way out.
+        Names of each option's cut, or cuts, and way out.
     chosen_row : array of int, shape (groups,)
         Row of the chosen cut with the first way out.
     final : array of int, shape (groups,)
@@ -56,7 +58,7 @@ class Plan:
     links : mapping of str to LinkPlan
         Channels and losses of each stage that is a link.
     propagation_s : array, shape (groups,)
-        One-way delay.
+        One-way delay between device and edge.
     tail_ends_s, wake_delays_s : tuple of array, one for each group
         States of the radio, see `simulator.physics.rrc`; no tail and a delay of 0 for a radio without states.
     deadline_s, priority : array, shape (groups,)
@@ -117,6 +119,11 @@ class Plan:
         """Number of options: rows that a request can take at its arrival."""
         return len(self.partition)
 
+    @property
+    def first_rows(self) -> NDArray[np.int64]:
+        """The first option of each group, shape (groups,)."""
+        return np.cumsum([0, *(choice.table.device_s.size for choice in self.choices[:-1])])
+
     def stage(self, name: str) -> int | None:
         """Place of a stage, None if no request goes through it."""
         return next((k for k, stage in enumerate(self.stages) if stage.name == name), None)
@@ -156,7 +163,7 @@ class Plan:
             For a cut that does not exist or cannot run.
         """
         choice = self.choices[group]
-        index = choice.index_of(cut)
+        index = choice.index_of(names_of(cut))
         ways, taken = len(choice.table.exits), self.taken[group]
         first_row = int(self.chosen_row[group]) + (index - choice.cut) * ways
         return first_row + (int(self.final[group]) if taken is None else int(taken[sample]))
@@ -191,95 +198,38 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
             ]
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
-    serving = make_serving(system)
+    servers = make_servers(system)
     tables = [choice.table for choice in choices]
     sizes = [table.device_s.size for table in tables]
-    first_row = np.cumsum([0, *sizes[:-1]])
+    falls_back = servers["edge"].fallback
+    parts = [visits_of(table, group, falls_back) for table, group in zip(tables, system.groups, strict=True)]
+    stages, routes = make_routes(end_to_end(parts))
+    first_rows = np.cumsum([0, *sizes[:-1]])
     group_of = np.concatenate([np.full(len(group.devices), g, dtype=np.int32) for g, group in enumerate(system.groups)])
-    propagation_s = np.array([group.propagation_s for group in system.groups])
-    tolerates_loss = np.array([group.profile.loss_effect is not None for group in system.groups])
-
-    def column(name: str) -> Floats:
-        return np.concatenate([getattr(table, name).ravel() for table in tables])
-
-    stages, routes = make_routes(
-        two_tiers(
-            device_s=column("device_s"),
-            bits_up=column("bytes_up") * 8,
-            edge_s=column("edge_s"),
-            bits_down=column("bytes_down") * 8,
-            on_device=column("on_device").astype(bool),
-            offloaded=column("offloaded").astype(bool),
-            propagation_s=np.repeat(propagation_s, sizes),
-            tolerates_loss=np.repeat(tolerates_loss, sizes),
-            rest_s=column("fallback_s") if serving.fallback else None,
-        )
-    )
     return Plan(
         policy=policy.label(),
         choices=tuple(choices),
         stages=stages,
         routes=routes,
-        partition=tuple(cut.name for table in tables for cut in table.cuts for _ in table.exits),
-        exit=tuple(name for table in tables for _ in table.cuts for name in table.exits),
+        partition=tuple(name for table in tables for name in table.names for _ in table.exits),
+        exit=tuple(name for table in tables for _ in table.names for name in table.exits),
         chosen_row=np.array(
-            [first + choice.cut * len(choice.table.exits) for first, choice in zip(first_row, choices, strict=True)],
+            [first + choice.cut * len(choice.table.exits) for first, choice in zip(first_rows, choices, strict=True)],
             dtype=np.int32,
         ),
         final=np.array([len(table.exits) - 1 for table in tables], dtype=np.int32),
         taken=tuple(choice.taken for choice in choices),
         group_of=group_of,
-        links={
-            "uplink": LinkPlan(tuple(group.uplink for group in system.groups), group_of),
-            "downlink": LinkPlan(tuple(group.downlink for group in system.groups), group_of),
-        },
-        propagation_s=propagation_s,
+        links=make_links(system, group_of),
+        propagation_s=np.array([group.propagation_s for group in system.groups]),
         tail_ends_s=tuple(np.empty(0) if g.cellular is None else g.cellular.tail_ends_s for g in system.groups),
         wake_delays_s=tuple(np.zeros(1) if g.cellular is None else g.cellular.wake_delays_s for g in system.groups),
         deadline_s=np.array([np.inf if g.workload.deadline is None else g.workload.deadline for g in system.groups]),
         priority=np.array([float(group.priority) for group in system.groups]),
         order=system.scenario.serving.order,
-        servers={"edge": serving},
+        servers=servers,
         horizon_s=system.horizon_s,
-        tolerates_loss=tolerates_loss,
+        tolerates_loss=np.array([group.profile.loss_effect is not None for group in system.groups]),
         cell_of=cells_of(system),
         online=policy if isinstance(policy, OnlinePolicy) else None,
     )
-
-
-def two_tiers(
-    *,
-    device_s: Floats,
-    bits_up: Floats,
-    edge_s: Floats,
-    bits_down: Floats,
-    on_device: NDArray[np.bool_],
-    offloaded: NDArray[np.bool_],
-    propagation_s: Floats,
-    tolerates_loss: NDArray[np.bool_],
-    rest_s: Floats | None = None,
-) -> list[Visits]:
-    """What options over a device and the edge visit; all arrays have shape (options,).
-
-    Parameters
-    ----------
-    device_s, edge_s : array
-        Work of either side.
-    bits_up, bits_down : array
-    on_device, offloaded : array of bool
-        Whether an option has a part on the device, and one on the edge.
-    propagation_s : array
-        One way.
-    tolerates_loss : array of bool
-        Whether a request goes on although bits of its input were lost.
-    rest_s : array or None
-        Time on the device of what the edge had no room for; None if such requests are dropped.
-    """
-    input_lost = np.where(tolerates_loss, NO_REASON, INPUT_LOST).astype(np.int8)
-    answer_lost = np.full(device_s.size, ANSWER_LOST, dtype=np.int8)
-    return [
-        Visits(DEVICE, on_device, device_s),
-        Visits(UPLINK, offloaded, bits_up, propagation_s, input_lost),
-        Visits(EDGE, offloaded, edge_s, rest_s=rest_s, back_s=None if rest_s is None else propagation_s),
-        Visits(DOWNLINK, offloaded, bits_down, propagation_s, answer_lost),
-    ]

@@ -1,4 +1,4 @@
-"""What a candidate is predicted to cost before it runs: the mean of its stages, without queues and without others.
+"""What an option is predicted to cost before it runs: the sum over what it visits, without queues and without others.
 
 A transfer takes what it takes in the mean over the instants at which it can meet the link (`simulator.plan.exchange`).
 Frames that are sent again are counted with their mean number; a shared cell is taken to be empty. A LoRaWAN link is
@@ -8,6 +8,7 @@ predicted frame by frame.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import heapreplace
 
@@ -27,7 +28,10 @@ from simulator.physics.lora import (
     uplink_airtime_s,
 )
 from simulator.plan.candidates import Candidates
+from simulator.plan.routes import Visits
+from simulator.plan.stages import BACKHAUL_UP, DEVICE, LINK
 from simulator.plan.system import Group
+from simulator.plan.visits import visits_of
 from simulator.units import human
 
 Floats = NDArray[np.float64]
@@ -35,10 +39,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Predicted mean cost of every candidate, without queues; shape (cuts, ways out)."""
+    """Predicted mean cost of every option, without queues; arrays of shape (options, ways out).
 
-    uplink_s: Floats
-    downlink_s: Floats
+    Attributes
+    ----------
+    stages_s : mapping of str to array
+        Time at each stage, by its name; that of a radio link includes its waking.
+    propagation_s : array
+        Of all links together.
+    latency_s, energy_j : array
+    """
+
+    stages_s: Mapping[str, Floats]
     propagation_s: Floats
     latency_s: Floats
     energy_j: Floats
@@ -64,16 +76,19 @@ def predict(table: Candidates, group: Group, uplink_rate_bps: Floats | None = No
     Prediction
         With n as the first axis of all that depends on the rate, if there are such rates.
     """
-    if group.lora is not None:
-        return _over_lora(table, group, group.lora.parameters())
     scale = 1.0 if uplink_rate_bps is None else uplink_rate_bps[:, None, None] / group.uplink.mean_rate_bps
+    visits = visits_of(table, group, scale=scale)
+    propagation_s = sum((visit.travel_s for visit in visits), np.zeros(table.device_s.shape))
+    beyond_s = {visit.stage.name: _mean_s(visit, group) for visit in visits if _is_beyond(visit)}
+    served_s = sum(beyond_s.values(), np.zeros(table.device_s.shape))
+    if group.lora is not None:
+        return _over_lora(table, group, group.lora.parameters(), beyond_s, served_s, propagation_s)
     bits_up = table.bytes_up * 8 / group.delivered_up
     bits_down = table.bytes_down * 8 / group.delivered_down
     sends, answered = bits_up > 0, bits_down > 0
-    propagation_s = np.where(table.offloaded, 2 * group.propagation_s, 0.0)
-    elsewhere_s = table.edge_s + propagation_s
+    elsewhere_s = served_s + propagation_s
     # an answer counts when it is sent, before it is there
-    after_s = np.where(answered, propagation_s / 2, elsewhere_s)
+    after_s = np.where(answered, visits[-1].travel_s, elsewhere_s)
     awaited_s = elsewhere_s - after_s
     waking_up_s, waking_down_s, resting_j = np.zeros((3, *bits_up.shape))
     states, waking = group.radio_states, None
@@ -86,7 +101,7 @@ def predict(table: Candidates, group: Group, uplink_rate_bps: Floats | None = No
         resting_j = waking.energy_j + states.resting_j(waking, table.device_s, up_s + down_s, *pauses, sends)
     radio = group.cellular
     waking_s = waking_up_s + waking_down_s
-    latency = decide.latency_s(table.device_s, waking_s + up_s, table.edge_s, down_s, propagation_s)
+    latency = decide.latency_s(table.device_s, waking_s + up_s, served_s, down_s, propagation_s)
     energy = decide.energy_j(
         table.device_s,
         bits_up,
@@ -101,7 +116,27 @@ def predict(table: Candidates, group: Group, uplink_rate_bps: Floats | None = No
         radio.uplink_energy_per_bit.value if radio else 0.0,
         radio.downlink_energy_per_bit.value if radio else 0.0,
     )
-    return Prediction(waking_up_s + up_s, waking_down_s + down_s, propagation_s, latency, energy)
+    stages_s = _in_order(table.device_s, waking_up_s + up_s, beyond_s, waking_down_s + down_s)
+    return Prediction(stages_s, propagation_s, latency, energy)
+
+
+def _is_beyond(visit: Visits) -> bool:
+    """Whether a stage lies behind the link of the device."""
+    return not visit.stage.has_radio and visit.stage is not DEVICE
+
+
+def _mean_s(visit: Visits, group: Group) -> Floats:
+    """Mean time of the visits to a stage behind the link of the device."""
+    if visit.stage.kind != LINK:
+        return visit.work
+    assert group.cloud is not None
+    exchange = group.cloud.exchange
+    return (exchange.up if visit.stage is BACKHAUL_UP else exchange.down)(visit.work)
+
+
+def _in_order(device_s: Floats, up_s: Floats, beyond_s: Mapping[str, Floats], down_s: Floats) -> dict[str, Floats]:
+    """Times by stage, in the order in which a request meets them."""
+    return {"device": device_s, "uplink": up_s, **beyond_s, "downlink": down_s}
 
 
 def too_long(table: Candidates, group: Group) -> tuple[str, ...]:
@@ -134,30 +169,37 @@ def _check_answer(size_bytes: float, most_bytes: int) -> str:
     return f"{answer}; at most {MAX_FRAMES:,} are simulated"
 
 
-def _over_lora(table: Candidates, group: Group, rules: LoraParameters) -> Prediction:
+def _over_lora(
+    table: Candidates,
+    group: Group,
+    rules: LoraParameters,
+    beyond_s: Mapping[str, Floats],
+    served_s: Floats,
+    propagation_s: Floats,
+) -> Prediction:
     """Prediction for a quiet LoRaWAN link whose device has its hour's airtime left, at its settled data rate.
 
     With shadowing it is the mean over the devices that the gateway hears.
     """
     up_s, down_s, on_air_s, listens_s = np.zeros((4, *table.bytes_up.shape))
+    awaited_s = served_s + (propagation_s - np.where(table.offloaded, 2 * group.propagation_s, 0.0))
     for cell in map(tuple, np.argwhere(table.offloaded).tolist()):
         sizes = float(table.bytes_up[cell]), float(table.bytes_down[cell])
         for share, heard in rules.heard():
-            found = _exchange(heard, *sizes, float(table.edge_s[cell]), group.propagation_s)
+            found = _exchange(heard, *sizes, float(awaited_s[cell]), group.propagation_s)
             for values, value in zip((up_s, down_s, on_air_s, listens_s), found, strict=True):
                 values[cell] += share * value
-    propagation_s = np.where(table.offloaded, 2 * group.propagation_s, 0.0)
-    latency = decide.latency_s(table.device_s, up_s, table.edge_s, down_s, propagation_s)
+    latency = decide.latency_s(table.device_s, up_s, served_s, down_s, propagation_s)
     energy = group.card.active_w * table.device_s + group.card.idle_w * (latency - table.device_s)
     if isinstance(group.radio, LoraRadio):
         energy = energy + group.radio.transmit_w(rules.transmit_dbm) * on_air_s
         energy = energy + group.radio.receive_power.value * listens_s
         energy = energy + group.radio.sleep_power.value * np.maximum(latency - on_air_s - listens_s, 0.0)
-    return Prediction(up_s, down_s, propagation_s, latency, energy)
+    return Prediction(_in_order(table.device_s, up_s, beyond_s, down_s), propagation_s, latency, energy)
 
 
 def _exchange(
-    rules: LoraParameters, bytes_up: float, bytes_down: float, edge_s: float, propagation_s: float
+    rules: LoraParameters, bytes_up: float, bytes_down: float, awaited_s: float, propagation_s: float
 ) -> tuple[float, float, float, float]:
     """A message and its answer: in a receive window after the last frame, and what is left of it asked for.
 
@@ -182,7 +224,7 @@ def _exchange(
     if bytes_down <= 0:
         return up_s, 0.0, on_air_s, listens_s
     # all instants from here on are counted from the end of the last frame, at the device
-    ready_s = propagation_s + edge_s
+    ready_s = propagation_s + awaited_s
     known_s, closed_s, left = ready_s, windows_s(rules, rate) if frames else 0.0, math.ceil(bytes_down)
     end_s = ready_s
     if frames and ready_s <= RECEIVE_DELAY1_S - propagation_s:

@@ -6,8 +6,9 @@ reached, or the answer is there. Who cannot go on as its route says leaves it: f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,14 +20,22 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 #: reason codes of a request, in the order of `REASON_NAMES`
-NO_REASON, QUEUE_FULL, TURNED_BACK, INPUT_LOST, ANSWER_LOST = range(5)
+NO_REASON, QUEUE_FULL, TURNED_BACK, INPUT_LOST, ANSWER_LOST, CLOUD_FULL, CLOUD_TURNED_BACK = range(7)
 REASON_NAMES = (
     "",
     "edge queue full",
     "edge queue full, finished on the device",
     "lost on the uplink",
     "answer lost on the downlink",
+    "cloud queue full",
+    "cloud queue full, finished on the device",
 )
+#: reasons of a server for those that it has no room for: dropped, and finished on the device
+FULL_REASONS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {"edge": (QUEUE_FULL, TURNED_BACK), "cloud": (CLOUD_FULL, CLOUD_TURNED_BACK)}
+)
+#: of those that went back and finished on their devices
+TURNED_BACK_REASONS = tuple(back for _, back in FULL_REASONS.values())
 #: stands for no row
 NO_ROW = -1
 
@@ -43,6 +52,14 @@ LEG = np.dtype(
     ],
     align=True,
 )
+
+
+class LegsAt(NamedTuple):
+    """What the rows do at one stage, arrays of shape (rows,): whether they go there, and their delays from there."""
+
+    is_met: Flags
+    delay_s: Floats
+    back_s: Floats
 
 
 class Routes(NamedTuple):
@@ -68,6 +85,15 @@ class Routes(NamedTuple):
         """Number of rows."""
         return self.first.size - 1
 
+    def at(self, stage: int) -> LegsAt:
+        """What the rows do at a stage."""
+        row = np.repeat(np.arange(self.rows), np.diff(self.first))
+        here = self.legs["stage"] == stage
+        found = LegsAt(np.zeros(self.rows, dtype=bool), *np.zeros((2, self.rows)))
+        found.is_met[row[here]] = True
+        found.delay_s[row[here]], found.back_s[row[here]] = self.legs["delay_s"][here], self.legs["back_s"][here]
+        return found
+
     def table(self, stage: int) -> tuple[Flags, Floats]:
         """Which rows visit a stage, and the work of all their visits; shape (rows,) each."""
         row = np.repeat(np.arange(self.rows), np.diff(self.first))
@@ -78,7 +104,7 @@ class Routes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Visits:
-    """What the options do at one stage; all arrays have shape (options,).
+    """What the options do at one stage; all arrays have one shape, that of the options.
 
     Attributes
     ----------
@@ -105,6 +131,11 @@ class Visits:
     rest_s: Floats | None = None
     back_s: Floats | None = None
 
+    @property
+    def travel_s(self) -> Floats:
+        """The delay of those that go there, 0 of the others."""
+        return np.where(self.is_met, 0.0 if self.delay_s is None else self.delay_s, 0.0)
+
 
 def make_routes(visits: Sequence[Visits]) -> tuple[tuple[Stage, ...], Routes]:
     """Routes of all options, in the order of the stages, and after them the rows that take over.
@@ -123,11 +154,12 @@ def make_routes(visits: Sequence[Visits]) -> tuple[tuple[Stage, ...], Routes]:
         column["stage"], column["work"] = k, visit.work
         column["delay_s"] = 0.0 if visit.delay_s is None else visit.delay_s
         column["loss"] = NO_REASON if visit.loss is None else visit.loss
-        column["full"] = QUEUE_FULL
+        dropped, back = FULL_REASONS.get(visit.stage.station, (NO_REASON, NO_REASON))
+        column["full"] = dropped
         if visit.rest_s is not None and visit.back_s is not None:
             others.append(visit.rest_s)
             column["full_row"] = len(others) * options + np.arange(options)
-            column["back_s"], column["full"] = visit.back_s, TURNED_BACK
+            column["back_s"], column["full"] = visit.back_s, back
     has = np.stack([visit.is_met for visit in visits], axis=1)
     stages = tuple(visit.stage for visit in visits)
     parts, counts = [legs[has]], [has.sum(axis=1)]

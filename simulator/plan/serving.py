@@ -1,4 +1,4 @@
-"""How the edge server takes requests from its queue: workers, batches, limits and order, as numbers for an engine."""
+"""How servers take requests from their queues: workers, batches, limits and order, as numbers for an engine."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.devices.card import Card
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.system import System
 from simulator.profiling.liveness import MemoryNeeds
+from simulator.scenario.schema import Serving
 
 #: a queue limit that no run reaches
 UNLIMITED = 1 << 60
@@ -17,7 +19,7 @@ UNLIMITED = 1 << 60
 
 @dataclass(frozen=True, eq=False)
 class ServingPlan:
-    """Rules of the edge server.
+    """Rules of a server.
 
     Attributes
     ----------
@@ -48,8 +50,8 @@ class ServingPlan:
         return self.max_batch == 1 and self.queue_limit >= UNLIMITED
 
 
-def make_serving(system: System) -> ServingPlan:
-    """The rules of a scenario's edge server.
+def make_servers(system: System) -> dict[str, ServingPlan]:
+    """The rules of a scenario's servers, by their stages.
 
     Raises
     ------
@@ -57,13 +59,23 @@ def make_serving(system: System) -> ServingPlan:
         For batches on a server whose card has no batch curve, and for a fallback to devices that cannot run the whole
         model.
     """
-    spec, server = system.scenario.serving, system.server
-    problems = []
+    specs: dict[str, tuple[Serving, Card, tuple[str, ...]]] = {"edge": (system.scenario.serving, system.server, ())}
+    if system.cloud is not None:
+        specs["cloud"] = (system.cloud.serving, system.cloud.card, ("cloud",))
+    problems: list[Problem] = []
+    rules = {name: _rules(system, *spec, problems) for name, spec in specs.items()}
+    if problems:
+        raise ScenarioError(problems)
+    return rules
+
+
+def _rules(system: System, spec: Serving, server: Card, place: tuple[str, ...], problems: list[Problem]) -> ServingPlan:
+    """The rules of one server; what is wrong with them is added to the problems."""
     factor = np.array([0.0, 1.0])
     if spec.max_batch > 1 and server.batching is None:
         message = f"batches of {spec.max_batch} on {server.name}, whose card has no batch curve"
         hint = "take a server with one, such as t4-triton, or leave max_batch out"
-        problems.append(Problem(message, hint, ("serving", "max_batch")))
+        problems.append(Problem(message, hint, (*place, "serving", "max_batch")))
     elif spec.max_batch > 1 and server.batching is not None:
         factor = server.batching.factor(spec.max_batch)
     for group in system.groups if spec.when_full == "local" else ():
@@ -72,9 +84,8 @@ def make_serving(system: System) -> ServingPlan:
         reason = group.card.misfit(group.profile.name, *needs)
         if reason is not None:
             hint = "write when_full: drop, or take another model or device"
-            problems.append(Problem(f"nothing can be finished on the device: {reason}", hint, ("serving", "when_full")))
-    if problems:
-        raise ScenarioError(problems)
+            message = f"nothing can be finished on the device: {reason}"
+            problems.append(Problem(message, hint, (*place, "serving", "when_full")))
     return ServingPlan(
         workers=server.workers if spec.workers is None else spec.workers,
         max_batch=spec.max_batch,

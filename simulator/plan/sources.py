@@ -17,6 +17,8 @@ def sources(system: System) -> list[Source]:
             edge_variability=system.server.variability,
             base=system.base,
             horizon_s=system.horizon_s,
+            cloud_variability=None if system.cloud is None else system.cloud.card.variability,
+            has_cloud=system.cloud is not None,
         )
         for group in system.groups
     ]

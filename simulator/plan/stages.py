@@ -31,6 +31,8 @@ class Stage:
         Stage whose stations serve it; empty for its own.
     has_radio : bool
         Whether it is a link of the device's radio.
+    title : str
+        What people call it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Stage:
     draw: int = NO_DRAW
     served_by: str = ""
     has_radio: bool = False
+    title: str = ""
 
     @property
     def station(self) -> str:
@@ -46,15 +49,15 @@ class Stage:
         return self.served_by or self.name
 
 
-DEVICE = Stage("device", PROCESSOR, draw=DEVICE_DRAW)
-UPLINK = Stage("uplink", LINK, has_radio=True)
-EDGE = Stage("edge", SERVER, shared=True, draw=EDGE_DRAW)
-BACKHAUL_UP = Stage("backhaul_up", LINK, shared=True)
-CLOUD = Stage("cloud", SERVER, shared=True, draw=CLOUD_DRAW)
-BACKHAUL_DOWN = Stage("backhaul_down", LINK, shared=True)
-DOWNLINK = Stage("downlink", LINK, has_radio=True)
+DEVICE = Stage("device", PROCESSOR, draw=DEVICE_DRAW, title="device")
+UPLINK = Stage("uplink", LINK, has_radio=True, title="uplink")
+EDGE = Stage("edge", SERVER, shared=True, draw=EDGE_DRAW, title="edge server")
+BACKHAUL_UP = Stage("backhaul_up", LINK, shared=True, title="link to the cloud")
+CLOUD = Stage("cloud", SERVER, shared=True, draw=CLOUD_DRAW, title="cloud server")
+BACKHAUL_DOWN = Stage("backhaul_down", LINK, shared=True, title="link from the cloud")
+DOWNLINK = Stage("downlink", LINK, has_radio=True, title="downlink")
 #: what a server would have computed, on the device, after a full queue
-FALLBACK = Stage("fallback", PROCESSOR, draw=DEVICE_DRAW, served_by="device")
+FALLBACK = Stage("fallback", PROCESSOR, draw=DEVICE_DRAW, served_by="device", title="device")
 
 TWO_TIERS = (DEVICE, UPLINK, EDGE, DOWNLINK, FALLBACK)
 THREE_TIERS = (DEVICE, UPLINK, EDGE, BACKHAUL_UP, CLOUD, BACKHAUL_DOWN, DOWNLINK, FALLBACK)

@@ -23,10 +23,12 @@ from simulator.physics.lora import RECEIVE_DELAY1_S
 from simulator.plan.exchange import Exchange, make_exchange
 from simulator.plan.gaps import gaps_of
 from simulator.plan.library import Library
+from simulator.plan.packets import packet_problems
 from simulator.plan.radio_states import RadioStates
 from simulator.profiling.model import ModelProfile, load_profile
 from simulator.profiling.samples import SampleRecords, check_model, load_samples
-from simulator.scenario.schema import FleetGroup, Link, Scenario
+from simulator.scenario.schema import Cloud as CloudSpec
+from simulator.scenario.schema import FleetGroup, Link, Scenario, Serving
 from simulator.scenario.schema import Workload as WorkloadSpec
 from simulator.units import human
 
@@ -35,6 +37,44 @@ Place = tuple[str | int, ...]
 
 #: frames until one gets through, in the mean; a link that loses more is a dead one
 _MOST_TRIES = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """A server behind the edge server, and the link to it, which all devices share.
+
+    Attributes
+    ----------
+    card : Card
+    serving : Serving
+        Its rules.
+    uplink_kind, downlink_kind : LinkKind
+        What the scenario says of either direction.
+    uplink, downlink : Channel
+        The channels, or what may be assumed of random ones.
+    uplink_draw, downlink_draw : callable or None
+        What draws a channel that is random.
+    exchange : Exchange
+        How long transfers take in the mean.
+    propagation_s : float
+        One-way delay, the same in both directions.
+    """
+
+    card: Card
+    serving: Serving
+    uplink_kind: LinkKind
+    downlink_kind: LinkKind
+    uplink: Channel
+    downlink: Channel
+    uplink_draw: Draw | None
+    downlink_draw: Draw | None
+    exchange: Exchange
+    propagation_s: float
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether a request that finds it full finishes on its device."""
+        return self.serving.when_full == "local"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +112,10 @@ class Group:
         Size of the answer; None takes the size of the model's output.
     cell : str or None
         Cell whose airtime its links share.
+    packet_bytes : float or None
+        Size of the packets of its messages; None where they go whole.
+    cloud : Cloud or None
+        What lies behind the edge server.
     place, link_place : tuple
         Where the group and its link stand in the scenario, for messages.
     """
@@ -97,6 +141,8 @@ class Group:
     priority: int
     result_bytes: float | None
     cell: str | None
+    packet_bytes: float | None
+    cloud: Cloud | None
     place: Place
     link_place: Place
 
@@ -113,11 +159,12 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """All groups of a scenario and the edge server that they share."""
+    """All groups of a scenario and the servers that they share."""
 
     scenario: Scenario
     groups: tuple[Group, ...]
     server: Card
+    cloud: Cloud | None
     base: Path | None
     library: Library
 
@@ -150,23 +197,21 @@ def resolve(scenario: Scenario, base: Path | None, library: Library | None = Non
     """
     library = library or Library()
     reader = _Reader(base, library)
-    server = reader.read(("server",), lambda: library.read(load_card, scenario.server, base))
-    if server is not None and server.role != "server":
-        message = f'"{scenario.server}" is a {server.role}, not a server'
-        reader.problems.append(Problem(message, "take a server card", ("server",)))
+    server = reader.server(scenario.server, ("server",))
+    cloud = None if scenario.cloud is None else reader.cloud(scenario.cloud)
     groups: list[Group] = []
     first = 0
     members = scenario.fleet or (FleetGroup(name="devices", count=scenario.count),)
     for k, member in enumerate(members):
         place: Place = ("fleet", k) if scenario.fleet else ()
-        group = reader.group(scenario, member, range(first, first + member.count), place)
+        group = reader.group(scenario, member, range(first, first + member.count), place, cloud)
         first += member.count
         if group is not None:
             groups.append(group)
     if reader.problems:
         raise ScenarioError(reader.problems)
     assert server is not None
-    return System(scenario, tuple(groups), server, base, library)
+    return System(scenario, tuple(groups), server, cloud, base, library)
 
 
 class _Reader:
@@ -192,7 +237,37 @@ class _Reader:
                     self.problems.append(found)
             return None
 
-    def group(self, scenario: Scenario, member: FleetGroup, devices: range, place: Place) -> Group | None:
+    def server(self, reference: str, place: Place) -> Card | None:
+        """A server card."""
+        card = self.read(place, lambda: self.library.read(load_card, reference, self.base))
+        if card is not None and card.role != "server":
+            self.problems.append(Problem(f'"{reference}" is a {card.role}, not a server', "take a server card", place))
+        return card
+
+    def cloud(self, spec: CloudSpec) -> Cloud | None:
+        """The third tier."""
+        base, library, link = self.base, self.library, spec.link
+        card = self.server(spec.server, ("cloud", "server"))
+        uplink = self.read(("cloud", "link", "uplink"), lambda: library.channel(link.uplink, base))
+        downlink = self.read(("cloud", "link", "downlink"), lambda: library.channel(link.downlink, base))
+        if card is None or uplink is None or downlink is None:
+            return None
+        return Cloud(
+            card=card,
+            serving=spec.serving,
+            uplink_kind=link.uplink,
+            downlink_kind=link.downlink,
+            uplink=uplink,
+            downlink=downlink,
+            uplink_draw=library.drawer(link.uplink, base) if link.uplink.is_random else None,
+            downlink_draw=library.drawer(link.downlink, base) if link.downlink.is_random else None,
+            exchange=library.exchange(make_exchange, link.uplink, link.downlink, uplink, downlink, base),
+            propagation_s=link.propagation,
+        )
+
+    def group(
+        self, scenario: Scenario, member: FleetGroup, devices: range, place: Place, cloud: Cloud | None
+    ) -> Group | None:
         """One group, with what it does not say itself taken from the top level."""
         base, library = self.base, self.library
         model, device = member.model or scenario.model, member.device or scenario.device
@@ -233,6 +308,9 @@ class _Reader:
             return None
         if delivered_up is None or delivered_down is None:
             return None
+        if link.packets is not None:
+            channels = (uplink, downlink, *(() if cloud is None else (cloud.uplink, cloud.downlink)))
+            self.problems += packet_problems(link, profile, channels, cloud is not None, at("link"))
         return Group(
             name=member.name,
             devices=devices,
@@ -255,6 +333,8 @@ class _Reader:
             priority=member.priority,
             result_bytes=scenario.result_size,
             cell=link.cell,
+            packet_bytes=None if link.packets is None else link.packets.mtu,
+            cloud=cloud,
             place=place,
             link_place=at("link"),
         )

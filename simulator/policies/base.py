@@ -22,8 +22,8 @@ class Intent:
 
     Attributes
     ----------
-    cut : str or None
-        The cut it takes; None when it takes the best of all feasible cuts.
+    cut : tuple of str, or None
+        The cut it takes, or those before either link; None when it takes the best of all that are feasible.
     objective : {"latency", "energy"}
         What the best cut minimises, as it is predicted.
     encoding : str or None
@@ -33,7 +33,7 @@ class Intent:
         One threshold for each early exit; None when the exits are not evaluated.
     """
 
-    cut: str | None
+    cut: tuple[str, ...] | None
     objective: Objective = "latency"
     encoding: str | None = None
     thresholds: tuple[float, ...] | None = None

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, FiniteFloat
 
 from simulator.policies.base import Encoding, Intent, Policy
+from simulator.policies.cuts import Cuts, words
 
 
 class EarlyExitPolicy(Policy):
@@ -21,10 +22,11 @@ class EarlyExitPolicy(Policy):
         min_length=1,
         description="One for each early exit: leave when the entropy is at most, or the confidence at least, this.",
     )
-    at: str = Field(
-        "output",
+    at: Cuts = Field(
+        ("output",),
+        json_schema_extra={"default": "output"},
         description="Cut after which the server runs the rest; `output` keeps all on the device; the head of an exit "
-        "that reads the input keeps that head.",
+        "that reads the input keeps that head; a list of two cuts over three tiers.",
     )
     encoding: Encoding | None = Field(
         None,
@@ -34,7 +36,7 @@ class EarlyExitPolicy(Policy):
 
     def default_label(self) -> str:
         """``early exit`` or ``early exit at layer2``."""
-        return "early exit" if self.at == "output" else f"early exit at {self.at}"
+        return "early exit" if self.at == ("output",) else f"early exit at {words(self.at)}"
 
     def intent(self) -> Intent:
         """The cut and the thresholds."""

@@ -21,4 +21,4 @@ class EdgePolicy(Policy):
 
     def intent(self) -> Intent:
         """Cut before the first layer."""
-        return Intent(cut="input", encoding=self.encoding)
+        return Intent(cut=("input",), encoding=self.encoding)

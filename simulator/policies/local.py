@@ -20,4 +20,4 @@ class LocalPolicy(Policy):
 
     def intent(self) -> Intent:
         """Cut after the last layer."""
-        return Intent(cut="output")
+        return Intent(cut=("output",))

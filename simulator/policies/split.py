@@ -1,4 +1,4 @@
-"""Split the model at a named cut, or at the best cut for latency or energy.
+"""Split the model at a named cut, at two over three tiers, or at the best for latency or energy.
 
 The best cut is predicted from the profile, the cards and the mean times of transfers, without queues, as in Kang et
 al., Neurosurgeon, ASPLOS 2017; it is taken once, before the run.
@@ -11,13 +11,17 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.policies.base import Encoding, Intent, Objective, Policy
+from simulator.policies.cuts import Cuts, words
 
 
 class SplitPolicy(Policy):
-    """Head on the device, tail on the edge server."""
+    """Head on the device, tail on the edge server; with two cuts the middle on the edge, the tail in the cloud."""
 
     kind: Literal["split"] = Field(description="Run the head on the device and the tail on the server.")
-    at: str | None = Field(None, description="The cut: `input`, `output`, or the layer or module that runs last.")
+    at: Cuts | None = Field(
+        None,
+        description="The cut: `input`, `output`, or the layer or module that runs last; two of them over three tiers.",
+    )
     best: Objective | None = Field(None, description="Take the cut with the least predicted latency or energy.")
     encoding: Encoding | None = Field(
         None,
@@ -32,8 +36,8 @@ class SplitPolicy(Policy):
         return self
 
     def default_label(self) -> str:
-        """``split layer2`` or ``best split (latency)``."""
-        return f"split {self.at}" if self.best is None else f"best split ({self.best})"
+        """``split layer2``, ``split layer2 and layer3`` or ``best split (latency)``."""
+        return f"best split ({self.best})" if self.at is None else f"split {words(self.at)}"
 
     def intent(self) -> Intent:
         """The named cut, or all cuts with an objective."""

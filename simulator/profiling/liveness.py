@@ -32,12 +32,13 @@ class MemoryNeeds:
     """
 
     def __init__(self, profile: ModelProfile, order: Sequence[int], element_bytes: int) -> None:
+        self._profile, self._order, self._element_bytes = profile, order, element_bytes
         self._weights_before = _weights(profile, order, element_bytes)
         self._weights_from = _weights(profile, order[::-1], element_bytes)[::-1]
         live, settled = _live_bytes(profile, order, element_bytes)
         self._peak_before = np.concatenate((np.zeros(1), np.maximum.accumulate(live)))
         self._peak_from = np.concatenate((np.maximum.accumulate(live[::-1])[::-1], np.zeros(1)))
-        self._settled = settled
+        self._live, self._settled = live, settled
 
     def before(self, place: int) -> tuple[float, float]:
         """Bytes of weights, and the most bytes alive at one time, of the first ``place`` layers."""
@@ -46,6 +47,12 @@ class MemoryNeeds:
     def after(self, place: int) -> tuple[float, float]:
         """The same of all other layers, which get what crosses."""
         return float(self._weights_from[place]), max(0.0, float(self._peak_from[place] - self._settled[place]))
+
+    def between(self, place: int, end: int) -> tuple[float, float]:
+        """The same of the layers from one place to a later one, which get what crosses the first."""
+        weights = _weights(self._profile, self._order[place:end], self._element_bytes)[-1]
+        peak = float(self._live[place:end].max(initial=0.0) - self._settled[place])
+        return float(weights), max(0.0, peak)
 
 
 def _weights(profile: ModelProfile, order: Sequence[int], element_bytes: int) -> NDArray[np.float64]:

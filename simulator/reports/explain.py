@@ -26,18 +26,8 @@ from simulator.plan.system import Group, System
 from simulator.scenario.load import LoadedScenario
 from simulator.units import human
 
-_HEADINGS = (
-    "cut after",
-    "device",
-    "bytes up",
-    "uplink",
-    "edge",
-    "downlink",
-    "propagation",
-    "latency",
-    "energy",
-    "taken by",
-)
+#: options over three tiers that are shown beside those that are taken, for there are as many as pairs of cuts
+_MOST_PAIRS = 15
 
 
 def explain(loaded: LoadedScenario) -> RenderableType:
@@ -56,7 +46,7 @@ def explain(loaded: LoadedScenario) -> RenderableType:
     parts: list[RenderableType] = []
     for g, group in enumerate(system.groups):
         parts.append(Text(_headline(group, system), style="bold"))
-        parts += [_table(title, members, g) for title, members in _kinds(system, plans)]
+        parts += [_table(title, members, g) for title, members in _kinds(system, plans, g)]
         parts += [Text(_sentence(system, plan, k, g)) for k, plan in enumerate(plans)]
     parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings(system, plans, loads)]
     return Lines(*parts)
@@ -64,7 +54,12 @@ def explain(loaded: LoadedScenario) -> RenderableType:
 
 def _headline(group: Group, system: System) -> str:
     what = f"{len(group.devices)} x {group.card.name} running {group.profile.name}, server {system.server.name}"
-    return f"{what}; {_link(group, system.base)}, {human(group.propagation_s, 'time')} one way"
+    beyond = ""
+    if system.cloud is not None:
+        up, down = (human(one.mean_rate_bps, "bit rate") for one in (system.cloud.uplink, system.cloud.downlink))
+        far = human(system.cloud.propagation_s, "time")
+        beyond = f"; cloud {system.cloud.card.name} behind {up} up and {down} down on average, {far} one way"
+    return f"{what}; {_link(group, system.base)}, {human(group.propagation_s, 'time')} one way{beyond}"
 
 
 def _link(group: Group, base: Path | None) -> str:
@@ -97,21 +92,40 @@ def _losses(group: Group, base: Path | None) -> str:
     return "".join(f", {what}" if len(ways) == 2 else f", {ways[0]}: {what}" for what, ways in said.items())
 
 
-def _kinds(system: System, plans: list[Plan]) -> Iterator[tuple[str, list[Plan]]]:
-    """Plans that share one table of candidates, because they evaluate the exits alike."""
-    kinds: dict[tuple[float, ...] | None, list[Plan]] = {}
+def _kinds(system: System, plans: list[Plan], g: int) -> Iterator[tuple[str, list[Plan]]]:
+    """Plans that share one table of candidates, because they evaluate the exits and use the tiers alike."""
+    kinds: dict[tuple[str, ...], list[Plan]] = {}
     for plan, policy in zip(plans, system.scenario.policies, strict=True):
-        kinds.setdefault(policy.intent().thresholds, []).append(plan)
-    for thresholds, members in kinds.items():
+        thresholds, choice = policy.intent().thresholds, plan.choices[g]
         values = () if thresholds is None else (f"{value:g}" for value in thresholds)
-        yield "candidates" if thresholds is None else "with early exits at " + " / ".join(values), members
+        title = "candidates" if thresholds is None else "with early exits at " + " / ".join(values)
+        # a pair has an encoding of its own, a single cut that sends the input has a row for each
+        pairs = (f"{title} over three tiers", choice.encoding) if _has_pairs(choice) else (title,)
+        kinds.setdefault(pairs, []).append(plan)
+    for (title, *_), members in kinds.items():
+        yield title, members
+
+
+def _has_pairs(choice: Choice) -> bool:
+    return bool(choice.table.on_cloud.any())
 
 
 def _table(title: str, plans: list[Plan], g: int) -> Table:
-    """Every cut worth a look, those that send the input once for each of its encodings."""
+    """The options worth a look."""
     view = Table(title=title, title_justify="left", title_style="italic", pad_edge=False, box=None, show_edge=False)
-    for heading in _HEADINGS:
+    has_pairs = _has_pairs(plans[0].choices[g])
+    times = (name for name in plans[0].choices[g].prediction.stages_s if name != "device")
+    beyond = ("backhaul_up", "cloud", "backhaul_down")
+    shown = [name.replace("_", " ") for name in times if has_pairs or name not in beyond]
+    for heading in ("cut after", "device", "bytes up", *shown, "propagation", "latency", "energy", "taken by"):
         view.add_column(heading, justify="left" if heading in ("cut after", "taken by") else "right", no_wrap=True)
+    view.caption = (_add_pairs if has_pairs else _add_cuts)(view, plans, g)
+    view.caption_justify = "left"
+    return view
+
+
+def _add_cuts(view: Table, plans: list[Plan], g: int) -> str:
+    """Every cut worth a look, those that send the input once for each of its encodings; and what is left out."""
     for encoding in dict.fromkeys(plan.choices[g].encoding for plan in plans):
         mine = [plan for plan in plans if plan.choices[g].encoding == encoding]
         for c, cut in enumerate(mine[0].choices[g].table.cuts):
@@ -126,12 +140,25 @@ def _table(title: str, plans: list[Plan], g: int) -> Table:
         takers = _takers(plans, g, c)
         if cut.layers and (takers or not beaten[c]):
             _add_row(view, choice, c, cut.name, takers)
-    view.caption = (
+    return (
         f"{int(beaten.sum())} cuts are left out: another needs no more device time, no more compute time in all, "
         "and sends no more bytes"
     )
-    view.caption_justify = "left"
-    return view
+
+
+def _add_pairs(view: Table, plans: list[Plan], g: int) -> str:
+    """The pairs of cuts that are taken, and the quickest of the others; and what is left out."""
+    choice = plans[0].choices[g]
+    fits = np.array([not reason for reason in choice.table.misfit])
+    latency_s = np.where(fits, choice.prediction.latency_s @ choice.shares, np.inf)
+    takers = {plan.choices[g].cut for plan in plans}
+    rows = sorted({*takers, *np.argsort(latency_s, kind="stable")[:_MOST_PAIRS].tolist()})
+    for c in rows:
+        name = choice.table.names[c]
+        sent = f", input as {choice.encoding}" if choice.table.cuts[c].layers == 0 else ""
+        _add_row(view, choice, c, f"{name}{sent}", _takers(plans, g, c))
+    left_out = f"{fits.size - len(rows):,} others are left out"
+    return f"{left_out}: beside those that are taken, the {_MOST_PAIRS} of the least predicted latency are shown"
 
 
 def _takers(plans: list[Plan], g: int, cut: int) -> str:
@@ -161,13 +188,10 @@ def _beaten(choice: Choice) -> NDArray[np.bool_]:
 
 def _add_row(view: Table, choice: Choice, c: int, name: str, takers: str) -> None:
     table, prediction, shares = choice.table, choice.prediction, choice.shares
-    times = (
-        prediction.uplink_s,
-        table.edge_s,
-        prediction.downlink_s,
-        prediction.propagation_s,
-        prediction.latency_s,
-    )
+    stages = [values for stage, values in prediction.stages_s.items() if stage != "device"]
+    if not _has_pairs(choice):  # nothing lies beyond the edge
+        stages = [prediction.stages_s[stage] for stage in ("uplink", "edge", "downlink")]
+    times = (*stages, prediction.propagation_s, prediction.latency_s)
     view.add_row(
         name,
         human(float(table.device_s[c] @ shares), "time"),
@@ -179,10 +203,14 @@ def _add_row(view: Table, choice: Choice, c: int, name: str, takers: str) -> Non
     )
 
 
+def _noun(choice: Choice) -> str:
+    return "pairs of cuts" if _has_pairs(choice) else "cuts"
+
+
 def _sentence(system: System, plan: Plan, k: int, g: int) -> str:
     intent = system.scenario.policies[k].intent()
     choice = plan.choices[g]
-    cut = choice.table.cuts[choice.cut].name
+    cut = choice.table.names[choice.cut]
     dimension = "time" if intent.objective == "latency" else "energy"
     predicted = human(float(choice.scores[choice.cut]), dimension)
     if plan.online is not None:
@@ -192,10 +220,11 @@ def _sentence(system: System, plan: Plan, k: int, g: int) -> str:
     fits = np.array([not reason for reason in choice.table.misfit])
     others = np.flatnonzero(fits & (np.arange(fits.size) != choice.cut))
     if not others.size:
-        return f"{plan.policy}: takes {cut}, the only cut that fits; predicted {intent.objective} {predicted}."
+        return f"{plan.policy}: takes {cut}, the only one that fits; predicted {intent.objective} {predicted}."
     second = others[choice.scores[others].argmin()]
     margin = choice.scores[second] / choice.scores[choice.cut] - 1
+    among = f"{int(fits.sum())} {_noun(choice)} that fit"
     return (
-        f"{plan.policy}: takes {cut}, the least predicted {intent.objective} of {int(fits.sum())} cuts that fit: "
-        f"{predicted}; next is {choice.table.cuts[second].name} (+{margin:.1%})."
+        f"{plan.policy}: takes {cut}, the least predicted {intent.objective} of {among}: "
+        f"{predicted}; next is {choice.table.names[second]} (+{margin:.1%})."
     )

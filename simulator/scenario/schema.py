@@ -15,7 +15,7 @@ from simulator.errors import Problem
 from simulator.scenario.kinds import Registered
 from simulator.scenario.mistakes import nested, shown
 from simulator.scenario.parts import Part, RuledPart
-from simulator.scenario.quantities import Duration, Frequency, PositiveDuration, Size
+from simulator.scenario.quantities import Duration, Frequency, PositiveDuration, PositiveSize, Size
 from simulator.scenario.references import (
     ArrivalsReference,
     DeviceReference,
@@ -30,8 +30,8 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 #: a default in the form that a file would have, for JSON Schema
 _ZERO: dict[str, JsonValue] = {"default": "0 s"}
-#: what a scenario without jitter says when it is written out in full
-NO_JITTER = "0 s"
+#: what a scenario without jitter, or without a wait, says when it is written out in full
+NO_JITTER = NO_WAIT = "0 s"
 
 #: rows of the request table that a run may ask for; whether they fit into memory is `plan.memory`'s business
 MAX_ROWS = 50_000_000
@@ -40,6 +40,12 @@ Name = Annotated[str, Field(pattern=_NAME, max_length=80)]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 ChannelSpec = Annotated[Any, Registered("links", "channel", infer=True)]
 PolicySpec = Annotated[Any, Registered("policies", "policy")]
+
+
+class Packets(Part):
+    """Messages cut into packets, each of which is forwarded as soon as it has come."""
+
+    mtu: PositiveSize = Field(description="Size of a packet; the last one of a message is filled up.")
 
 
 class Link(RuledPart):
@@ -58,6 +64,10 @@ class Link(RuledPart):
     cell: Name | None = Field(
         None, description="Name of a cell: all links with this name share its airtime. Nothing is shared if left out."
     )
+    packets: Packets | None = Field(
+        None,
+        description="Messages go in packets, which the edge forwards to the cloud one by one; whole if left out.",
+    )
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
@@ -73,6 +83,8 @@ class Link(RuledPart):
             )
         if is_lora and given.get("cell") is not None:
             yield Problem("a cell is for links of a constant rate", "leave it out", ("cell",))
+        if is_lora and given.get("packets") is not None:
+            yield Problem("LoRa cuts messages into frames of its own", "leave packets out", ("packets",))
         if isinstance(uplink, Mapping) and not is_lora and downlink is None:
             hint = 'write a rate, like downlink: {rate: "20 Mbit/s"}'
             yield Problem('field "downlink" is missing', hint, ("downlink",))
@@ -161,8 +173,8 @@ class Workload(RuledPart):
                 )
 
 
-class Serving(Part):
-    """How the edge server takes requests from its queue."""
+class Serving(RuledPart):
+    """How a server takes requests from its queue."""
 
     workers: Count | None = Field(None, description="Batches computed at the same time; the card's number if left out.")
     max_batch: Annotated[int, Field(strict=True, ge=1, le=4096)] = Field(
@@ -188,12 +200,40 @@ class Serving(Part):
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
         """Waiting is for batches, and what happens when full needs a limit."""
-        if given.get("max_wait") is not None and given.get("max_batch", 1) == 1:
+        if given.get("max_wait") not in (None, NO_WAIT) and given.get("max_batch", 1) == 1:
             yield Problem(
                 "max_wait without batches has no effect", "write max_batch too, or leave it out", ("max_wait",)
             )
-        if given.get("when_full") is not None and given.get("queue_limit") is None:
+        if given.get("when_full") not in (None, "drop") and given.get("queue_limit") is None:
             yield Problem("when_full without a queue_limit has no effect", "write queue_limit too", ("when_full",))
+
+
+class Backhaul(RuledPart):
+    """The link between the edge server and the cloud, which all devices of the edge share."""
+
+    uplink: ChannelSpec = Field(description="From the edge to the cloud: a rate, a trace, a generator.")
+    downlink: ChannelSpec = Field(description="From the cloud to the edge: a rate, a trace, a generator.")
+    propagation: Duration = Field(
+        0.0, json_schema_extra=_ZERO, description="One-way propagation delay, added to every transfer; 0 if left out."
+    )
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """Nothing is lost on a backhaul, and it is no LoRa link."""
+        for way in ("uplink", "downlink"):
+            channel = given.get(way)
+            if isinstance(channel, Mapping) and "region" in channel:
+                yield Problem("LoRa is no link between servers", 'write a rate, like {rate: "1 Gbit/s"}', (way,))
+            if isinstance(channel, Mapping) and channel.get("losses") is not None:
+                yield Problem("losses are not simulated between servers", "leave them out", (way, "losses"))
+
+
+class Cloud(Part):
+    """A server behind the edge server, and the link to it."""
+
+    server: DeviceReference = Field(description="Server card: name of a built-in, or a YAML file.")
+    link: Backhaul = Field(description="Link between the edge server and the cloud, shared by all devices.")
+    serving: Serving = Field(Serving(), description="Rules of the cloud server; its order is that of `serving`.")
 
 
 class FleetGroup(Part):
@@ -238,6 +278,7 @@ class Scenario(RuledPart):
     device: DeviceReference = Field(description="Device card: name of a built-in, or a YAML file.")
     server: DeviceReference = Field(description="Edge server card: name of a built-in, or a YAML file.")
     serving: Serving = Field(Serving(), description="Rules of the edge server: workers, batches, limits, order.")
+    cloud: Cloud | None = Field(None, description="A third tier behind the edge server; none if left out.")
     count: Count = Field(1, description="Number of equal devices that share the server; 1 if left out.")
     link: Link = Field(description="Link between a device and the server; each device has its own.")
     workload: Workload = Field(description="When each device asks for inferences.")
@@ -299,6 +340,14 @@ class Scenario(RuledPart):
             message = "all requests have the same priority"
             hint = "write a priority for the groups of a fleet, or leave order out"
             raise nested(Problem(message, hint, ("serving", "order")))
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_order(self) -> Self:
+        """Refuse an order of the cloud's own."""
+        if self.cloud is not None and self.cloud.serving.order != "arrival":
+            message, hint = "one order holds for both servers", "write it as serving.order, and leave it out here"
+            raise nested(Problem(message, hint, ("cloud", "serving", "order")))
         return self
 
     @classmethod

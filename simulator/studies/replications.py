@@ -5,11 +5,14 @@ The order is replication by replication, so that all policies of a replication s
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.accounts.energy import busy_s, end_of_run_s
 from simulator.accounts.window import Window, first_run_out_s, require_requests
@@ -22,6 +25,7 @@ from simulator.inference.station_loads import StationLoads
 from simulator.plan.channels import first_reach_s, reaches, with_channels_until, with_drawn_channels
 from simulator.plan.plan import Plan
 from simulator.plan.sources import sources
+from simulator.plan.stages import DOWNLINK, LINK, Stage
 from simulator.plan.system import System
 from simulator.workload import Workload, draw
 
@@ -30,10 +34,17 @@ T = TypeVar("T")
 
 @dataclass
 class _Busy:
-    """Busy and available time of the stations of one policy and group, summed over replications."""
+    """Busy and available time of the stations of one policy and group by stage, summed over replications."""
 
-    busy: np.ndarray = field(default_factory=lambda: np.zeros(3))
-    available: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    busy: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    available: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def shares(self) -> dict[str, float]:
+        """Busy time over available time of each stage; NaN where the warm-up outlasts the run."""
+        return {
+            name: self.busy[name] / available if available > 0 else math.nan
+            for name, available in self.available.items()
+        }
 
 
 class Replications(Generic[T]):
@@ -118,15 +129,10 @@ class Replications(Generic[T]):
         top1 = {name: group.profile.top1 for name, group in zip(names, groups, strict=True)}
         facts = {}
         for (policy, group), noted in self._busy.items():
-            nothing = np.full(noted.busy.size, np.nan)  # where the warm-up outlasts the run
-            shares = np.divide(noted.busy, noted.available, out=nothing, where=noted.available > 0)
-            device, uplink, edge = shares.tolist()
             stations = self.offered.get((policy, group), ())
             reason = overload(stations)
             facts[policy, group] = RunFacts(
-                utilisation_device=device,
-                utilisation_uplink=uplink,
-                utilisation_edge=edge,
+                utilisation=noted.shares(),
                 top1=top1[group],
                 offered_load=stations[0].load if stations else np.nan,
                 busiest_station=stations[0].station if stations else "",
@@ -150,23 +156,51 @@ class Replications(Generic[T]):
         run_end = end_of_run_s(plan, workload, log)
         until = max(min(run_end, until_s), since)
         group = plan.group_of[workload.device]
-        stages = (
-            busy_s(log.start_s["device"], log.end_s["device"], run_end, since, until)
-            + busy_s(log.start_s["fallback"], log.end_s["fallback"], run_end, since, until),
-            busy_s(log.start_s["uplink"], log.end_s["uplink"], run_end, since, until),
-            # a worker is busy once with a batch, however many requests it holds
-            busy_s(log.start_s["edge"], log.end_s["edge"], run_end, since, until)
-            * (log.batch == np.arange(workload.size)),
-        )
         several = len(self._system.groups) > 1
-        for g, member in enumerate(self._system.groups):
-            noted = self._busy.setdefault((plan.policy, member.name if several else ""), _Busy())
-            mine = group == g
-            devices = len(member.devices)
-            noted.busy += [stages[0][mine].sum(), stages[1][mine].sum(), stages[2].sum()]
-            noted.available += np.array([devices, devices, plan.servers["edge"].workers]) * (until - since)
+        for station, served in _served(plan).items():
+            parts = [
+                busy_s(log.start_s[stage.name], log.end_s[stage.name], run_end, since, until)
+                * _counts(plan, log, stage)
+                for stage in served
+            ]
+            busy = np.sum(parts, axis=0)
+            for g, member in enumerate(self._system.groups):
+                noted = self._busy.setdefault((plan.policy, member.name if several else ""), _Busy())
+                if station in plan.servers:
+                    workers, mine = plan.servers[station].workers, slice(None)
+                elif served[0].shared:
+                    workers, mine = 1, slice(None)
+                else:
+                    workers, mine = len(member.devices), group == g
+                noted.busy[station] += float(busy[mine].sum())
+                noted.available[station] += workers * (until - since)
+
+
+def _served(plan: Plan) -> dict[str, list[Stage]]:
+    """Stages by the station that serves them, but for the downlink, which LoRaWAN answers do not use."""
+    found: dict[str, list[Stage]] = {}
+    for stage in plan.stages:
+        if stage is not DOWNLINK:
+            found.setdefault(stage.station, []).append(stage)
+    return found
+
+
+def _counts(plan: Plan, log: RequestLog, stage: Stage) -> NDArray[np.bool_] | float:
+    """Which requests stand for the time of a server: one of each batch, however many requests it holds."""
+    rules = plan.servers.get(stage.station)
+    if rules is None or rules.max_batch == 1:
+        return 1.0
+    start_s, end_s = log.start_s[stage.name], np.nan_to_num(log.end_s[stage.name], nan=np.inf)
+    order = np.lexsort((end_s, start_s))
+    first = np.ones(order.size, dtype=bool)
+    first[1:] = (np.diff(start_s[order]) != 0) | (end_s[order][1:] != end_s[order][:-1])
+    # batches that begin at one instant are full but for the last
+    place = np.arange(order.size) - np.maximum.accumulate(np.where(first, np.arange(order.size), 0))
+    leads = np.empty(order.size, dtype=bool)
+    leads[order] = place % rules.max_batch == 0
+    return leads
 
 
 def _ends_s(log: RequestLog) -> dict[str, np.ndarray]:
-    """Ends of the transfers of each request in either direction."""
-    return {name: log.end_s[name] for name in ("uplink", "downlink")}
+    """Ends of the transfers of each request over each link."""
+    return {stage.name: log.end_s[stage.name] for stage in log.stages if stage.kind == LINK}

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from simulator.accounts.curve_columns import CURVE_COLUMNS
 from simulator.inference.comparison import DIFFERENCE_COLUMNS
-from simulator.inference.metrics import SUMMARY_COLUMNS
+from simulator.inference.metrics import summary_columns
 from simulator.staging import StagedFiles
 from simulator.studies.csvtext import to_csv
 from simulator.studies.drawing import NO_FIGURES, Drawing
@@ -132,7 +132,7 @@ def write_requests(table: pa.Table, file: BinaryIO) -> None:
 
 def summary_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Content of summary.csv."""
-    columns = list(SUMMARY_COLUMNS)
+    columns = list(summary_columns(rows[0] if rows else ()))
     if rows and "group" in rows[0]:
         columns.insert(1, "group")
     return to_csv(rows, columns)

@@ -149,7 +149,7 @@ def test_order_of_rows_does_not_matter() -> None:
 
 def test_utilisation_is_passed_on() -> None:
     """The table does not hold it, so what the caller gives is what the row shows."""
-    facts = {("local", ""): RunFacts(0.5, 0.25, 0.125)}
+    facts = {("local", ""): RunFacts({"device": 0.5, "uplink": 0.25, "edge": 0.125})}
     (row,) = summarise(table_of([request("local", 0, 0.0, 1.0)]), facts).rows
     assert (row["utilisation_device"], row["utilisation_uplink"], row["utilisation_edge"]) == (0.5, 0.25, 0.125)
 

@@ -32,13 +32,18 @@ from simulator.studies.result import Result, build_result
 from simulator.studies.store import check_writable, write_requests, write_result
 
 
+def busy(device: float, uplink: float, edge: float) -> RunFacts:
+    """Facts that say how busy the stations were."""
+    return RunFacts({"device": device, "uplink": uplink, "edge": edge})
+
+
 def a_result(requests: int = 30, curves: bool = True, **kwargs: Any) -> Result:
     """Two policies, with or without curves and radio timelines."""
     return build_result(
         "hand-made",
         {"name": "hand-made", "seed": 1},
         generated({"local": 1.0, "edge": 0.3}, requests, **kwargs),
-        {("local", ""): RunFacts(0.5, 0.0, 0.0), ("edge", ""): RunFacts(0.0, 1 / 3, 0.1)},
+        {("local", ""): busy(0.5, 0.0, 0.0), ("edge", ""): busy(0.0, 1 / 3, 0.1)},
         manifest={"seed": 1},
         curves=rate_curves() | radio_timeline(["local", "edge"]) if curves else {},
         warmup_s=0.5,

@@ -22,7 +22,6 @@ from textbook.devices import Row
 from textbook.setting import Setting
 
 COMPARED = [name for name, timed in SYSTEMS.items() if timed.engines]
-STATIONS = ("device", "uplink", "edge", "downlink")
 #: both add the same times in another order
 TOLERANCE_S = 1e-9
 #: no time a multiple of another, lest two options or two instants be the same but for rounding
@@ -71,8 +70,12 @@ def test_a_textbook_model_has_the_instants_of_the_reference_engine(name: str, tm
     assert whole.sum() > 0.6 * len(rows)
     now = requests["arrival_s"].to_numpy()[whole]
     visits = np.array([row[2:-1] for row, is_whole in zip(rows, whole, strict=True) if is_whole])
-    for k, station in enumerate(STATIONS):
-        now = now + (timed.setting.propagation_s if station == "edge" else 0.0)
+    stations = [name.removesuffix("_wait_s") for name in requests.columns if name.endswith("_wait_s")]
+    assert len(stations) == visits.shape[1] / 2
+    far_s = timed.setting.backhaul_propagation_s
+    before_s = {"edge": timed.setting.propagation_s} | ({"cloud": far_s, "downlink": far_s} if timed.has_cloud else {})
+    for k, station in enumerate(stations):
+        now = now + before_s.get(station, 0.0)
         for what, instant in (("wait", visits[:, 2 * k]), ("service", visits[:, 2 * k + 1])):
             now = now + requests[f"{station}_{what}_s"].to_numpy()[whole]
             np.testing.assert_allclose(instant, now, rtol=0, atol=TOLERANCE_S)

@@ -90,6 +90,7 @@ OTHERS: tuple[Shipped, ...] = (
     Shipped("yolov8n", f"{_NETS}.yolov8:yolov8n", encodings={"jpeg": _COCO}),
     Shipped("tiny_yolov2", f"{_NETS}.tiny_yolov2:tiny_yolov2"),
     Shipped("resnet50_exits", f"{_NETS}.resnet_exits:resnet50_exits"),
+    Shipped("efficientnet_b0_exit", f"{_NETS}.efficientnet_exit:efficientnet_b0_exit"),
     Shipped("ds_cnn", f"{_NETS}.mlperf_tiny:ds_cnn"),
     Shipped("mobilenet_v1_025_96", f"{_NETS}.mlperf_tiny:mobilenet_v1_025_96"),
     Shipped("resnet8", f"{_NETS}.mlperf_tiny:resnet8"),

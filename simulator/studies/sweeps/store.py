@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from filelock import BaseFileLock, FileLock, Timeout
 
 from simulator.errors import Problem, ResultError
-from simulator.inference.metrics import SUMMARY_COLUMNS
+from simulator.inference.metrics import summary_columns
 from simulator.outputs import kind_at, read_regular, require_file_place
 from simulator.scenario.grid import Cell, Grid
 from simulator.staging import StagedFiles, unwritable
@@ -183,11 +183,20 @@ def _part(part: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -
     return read
 
 
-def schema_of(grid: Grid, has_groups: bool, with_precision: bool) -> pa.Schema:
-    """Columns of the data set: the point, its place on the axes, the summary."""
+def schema_of(grid: Grid, has_groups: bool, with_precision: bool, stages: Sequence[str] = ()) -> pa.Schema:
+    """Columns of the data set: the point, its place on the axes, the summary.
+
+    Parameters
+    ----------
+    grid : Grid
+    has_groups, with_precision : bool
+        Whether rows name a group, and whether they met a precision.
+    stages : sequence of str
+        Stages of some points that others may lack.
+    """
     fields = [("point", pa.string())]
     fields += [(axis.path, _type(cells)) for axis, cells in zip(grid.axes, grid.cells, strict=True)]
-    for name in SUMMARY_COLUMNS:
+    for name in summary_columns([f"utilisation_{stage}" for stage in stages]):
         fields.append((name, _summary_type(name)))
         if name == "policy" and has_groups:
             fields.append(("group", pa.string()))

@@ -16,6 +16,7 @@ from typing import Any
 from simulator.engines.choose import ENGINES
 from simulator.errors import Problem, ScenarioError, did_you_mean
 from simulator.inference.incomplete import cautions_of
+from simulator.plan.stages import THREE_TIERS, TWO_TIERS
 from simulator.scenario.grid import Over, read_grid
 from simulator.scenario.load import LoadedScenario
 from simulator.scenario.locate import Place
@@ -86,7 +87,9 @@ class Sweep:
         self.grid = read_grid(_replicated(loaded, options.replications), over, self._context, environments)
         first = self.scenario(0)
         has_groups = first.fleet is not None and len(first.fleet) > 1
-        self.schema = schema_of(self.grid, has_groups, options.precision is not None)
+        has_cloud = first.cloud is not None or any(axis.path.split(".")[0] == "cloud" for axis in self.grid.axes)
+        beyond = [stage.name for stage in THREE_TIERS if stage not in TWO_TIERS] if has_cloud else []
+        self.schema = schema_of(self.grid, has_groups, options.precision is not None, beyond)
         self.file = loaded.file
         self.cautions = tuple(cautions_of(self.inputs.profiles()))
 
