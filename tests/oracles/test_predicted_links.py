@@ -43,7 +43,7 @@ def predicted(document: dict[str, Any]) -> tuple[float, float, float]:
     choice = plan.choices[0]
     table = choice.prediction
     uplink_s, latency_s, energy_j = (
-        values[choice.cut, -1] for values in (table.uplink_s, table.latency_s, table.energy_j)
+        values[choice.cut, -1] for values in (table.stages_s["uplink"], table.latency_s, table.energy_j)
     )
     return float(uplink_s), float(latency_s), float(energy_j)
 
