@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simulator.links.markov import MarkovLink
     from simulator.links.trace import TraceLink
     from simulator.policies.base import Policy
+    from simulator.policies.best_of import BestOfPolicy
     from simulator.policies.cloud import CloudPolicy
     from simulator.policies.early_exit import EarlyExitPolicy
     from simulator.policies.edge import EdgePolicy
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 #: classes for those who write a kind of their own, or a scenario in Python, and where each of them is
 _CLASSES = {
+    "BestOfPolicy": "simulator.policies.best_of",
     "BlockageLink": "simulator.links.blockage",
     "Card": "simulator.devices.card",
     "CloudPolicy": "simulator.policies.cloud",
@@ -61,6 +63,7 @@ _CLASSES = {
 }
 
 __all__ = [
+    "BestOfPolicy",
     "BlockageLink",
     "Card",
     "CloudPolicy",

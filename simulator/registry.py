@@ -24,6 +24,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "cloud": "simulator.policies.cloud:CloudPolicy",
             "split": "simulator.policies.split:SplitPolicy",
             "early_exit": "simulator.policies.early_exit:EarlyExitPolicy",
+            "best_of": "simulator.policies.best_of:BestOfPolicy",
         },
         "links": {
             "constant": "simulator.links.constant:ConstantLink",

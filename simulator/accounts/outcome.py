@@ -76,14 +76,14 @@ def outcome(system: System, plan: Plan, workload: Workload, log: RequestLog, rep
         latency_s=latency,
         deadline_s=deadline,
         deadline_met=np.where(np.isnan(deadline), np.nan, completed & (latency <= deadline)),
-        correct=_correct(system, plan, workload, log, group),
-        accuracy_kept=_accuracy_kept(system, plan, log, group),
+        correct=_correct(plan, workload, log, group),
+        accuracy_kept=_accuracy_kept(plan, log, group),
         bytes_up=sent_or_planned(log.sent_bits["uplink"], plan.work("uplink")[log.row]) / 8,
         energy=attribute(system, plan, workload, log),
     )
 
 
-def _correct(system: System, plan: Plan, workload: Workload, log: RequestLog, group: NDArray[np.int32]) -> Floats:
+def _correct(plan: Plan, workload: Workload, log: RequestLog, group: NDArray[np.int32]) -> Floats:
     """Whether the answer is right: NaN without sample records and for requests without an answer.
 
     The way out is that of the option that the request took.
@@ -91,7 +91,7 @@ def _correct(system: System, plan: Plan, workload: Workload, log: RequestLog, gr
     completed = log.status == COMPLETED
     first_row = plan.first_rows
     correct = np.full(workload.size, np.nan)
-    for g, member in enumerate(system.groups):
+    for g, member in enumerate(plan.groups):
         if member.samples is None:
             continue
         mine = (group == g) & completed
@@ -107,12 +107,12 @@ def sent_or_planned(sent_bits: Floats, planned_bits: Floats) -> Floats:
     return np.where(np.isnan(sent_bits), planned_bits, sent_bits)
 
 
-def _accuracy_kept(system: System, plan: Plan, log: RequestLog, group: NDArray[np.int32]) -> Floats | None:
+def _accuracy_kept(plan: Plan, log: RequestLog, group: NDArray[np.int32]) -> Floats | None:
     """What the loss of bytes leaves of the accuracy, by what each profile declares."""
     if not plan.counts_bits or not plan.tolerates_loss.any():
         return None
     kept = np.ones(group.size)
-    for g, member in enumerate(system.groups):
+    for g, member in enumerate(plan.groups):
         effect = member.profile.loss_effect
         if effect is None:
             continue

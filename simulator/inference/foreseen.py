@@ -22,7 +22,7 @@ def foreseen(system: System, plans: Sequence[Plan], loads: Loads) -> list[str]:
     loads : Loads
         See `saturation.loads_of`.
     """
-    return [*incomplete(system), *nearly_full(loads), *futile(system, plans), *outside_fit(system, plans)]
+    return [*incomplete(plans), *nearly_full(loads), *futile(system, plans), *outside_fit(system, plans)]
 
 
 def warnings(system: System, plans: Sequence[Plan], loads: Loads) -> list[str]:

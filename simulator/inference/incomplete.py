@@ -6,18 +6,18 @@ this counter does not know either may hide more, so the share is the least that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from simulator.plan.system import System
+from simulator.plan.plan import Plan
 from simulator.profiling.model import ModelProfile
 
 #: names of operators that a sentence lists
 _LISTED = 3
 
 
-def incomplete(system: System) -> list[str]:
-    """A sentence for each model of a system that is not complete."""
-    return cautions_of(group.profile for group in system.groups)
+def incomplete(plans: Sequence[Plan]) -> list[str]:
+    """A sentence for each model that a policy runs and that is not complete."""
+    return cautions_of(group.profile for plan in plans for group in plan.groups)
 
 
 def cautions_of(profiles: Iterable[ModelProfile]) -> list[str]:

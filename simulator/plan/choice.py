@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import Problem, ScenarioError, did_you_mean
+from simulator.errors import OffloadSimError, Problem, ScenarioError, did_you_mean
 from simulator.physics import decide
 from simulator.physics.exits import exit_taken
 from simulator.plan.candidates import Candidates, candidates, option_name
 from simulator.plan.prediction import Prediction, out_of_range, predict, too_long
 from simulator.plan.system import Group, System
-from simulator.policies.base import Intent
-from simulator.profiling.model import ModelProfile
+from simulator.policies.base import Intent, Objective, Policy
+from simulator.profiling.model import ModelProfile, load_profile
 from simulator.profiling.partition import find_cut
 from simulator.scenario.mistakes import shown
 
@@ -38,9 +38,16 @@ class Choice:
         Share of samples that takes each way out.
     scores : array, shape (cuts,)
         What the policy minimised: expected latency in seconds or energy in joules.
-    profile : ModelProfile
+    group : Group
+        The group as this policy sees it: with the policy's model.
+    intent : Intent
+        What was asked for.
     encoding : str
         How the model input is encoded for the cut before the first layer.
+    alternatives : tuple of Choice
+        All that were compared, this one too; empty where there was only one.
+    compared_by : {"latency", "energy"}
+        What they were compared by, as it is predicted.
     """
 
     table: Candidates
@@ -49,8 +56,21 @@ class Choice:
     taken: NDArray[np.int64] | None
     shares: Floats
     scores: Floats
-    profile: ModelProfile
+    group: Group
+    intent: Intent
     encoding: str
+    alternatives: tuple[Choice, ...] = ()
+    compared_by: Objective = "latency"
+
+    @property
+    def profile(self) -> ModelProfile:
+        """The model."""
+        return self.group.profile
+
+    def expected(self, objective: Objective) -> float:
+        """Predicted latency or energy of the chosen option."""
+        table = self.prediction.latency_s if objective == "latency" else self.prediction.energy_j
+        return float(table[self.cut] @ self.shares)
 
     def index_of(self, cuts: Sequence[str]) -> int:
         """Index of an option that can run, by its cut or by both of its cuts.
@@ -73,6 +93,32 @@ class Choice:
         return index
 
 
+def best_choice(system: System, group: Group, policy: Policy) -> Choice:
+    """What a policy takes for one group: the best, as predicted, of all that it asks for.
+
+    Raises
+    ------
+    OffloadSimError
+        When nothing that it asks for can be met; paths are relative to the policy.
+    """
+    found: list[Choice] = []
+    problems: list[Problem] = []
+    intents = policy.intents()
+    for number, intent in enumerate(intents):
+        try:
+            found.append(choose(system, group, intent))
+        except OffloadSimError as error:
+            place = ("choose", number) if len(intents) > 1 else ()
+            problems += [replace(problem, path=(*place, *problem.path)) for problem in error.problems]
+    if problems:
+        raise ScenarioError(problems)
+    if len(found) == 1:
+        return found[0]
+    scores = [choice.expected(policy.chooses_by()) for choice in found]
+    best = found[scores.index(min(scores))]
+    return replace(best, alternatives=tuple(found), compared_by=policy.chooses_by())
+
+
 def choose(system: System, group: Group, intent: Intent) -> Choice:
     """Choose one group's cut.
 
@@ -81,6 +127,7 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     OffloadSimError
         When the intent cannot be met; paths are relative to the policy.
     """
+    group = _with_model(system, group, intent)
     profile = group.profile
     encoding = _encoding(profile, intent)
     taken, shares = _ways_out(group, intent)
@@ -103,8 +150,21 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     if intent.cut is None and cut < 0:
         reason = "the device is out of range" if unheard[0] else table.misfit[0]
         raise ScenarioError(Problem(f"no partition of {profile.name} fits: {reason}", path=("best",)))
-    choice = Choice(table, prediction, cut, taken, shares, scores, profile, encoding)
+    choice = Choice(table, prediction, cut, taken, shares, scores, group, intent, encoding)
     return choice if intent.cut is None else replace(choice, cut=choice.index_of(intent.cut))
+
+
+def _with_model(system: System, group: Group, intent: Intent) -> Group:
+    """The group with the policy's model; its records only if they are of that model too."""
+    if intent.model is None:
+        return group
+    try:
+        profile = system.library.read(load_profile, intent.model, system.base)
+    except OffloadSimError as error:
+        raise ScenarioError([replace(problem, path=("model",)) for problem in error.problems]) from error
+    records = group.samples
+    fits = records is not None and (group.workload.any_model or profile.name in records.models)
+    return replace(group, profile=profile, samples=records if fits else None)
 
 
 def _require_order(system: System, profile: ModelProfile, intent: Intent) -> None:

@@ -40,10 +40,10 @@ def _deadlines(system: System, plans: Sequence[Plan]) -> Iterator[str]:
 
 def _thresholds(system: System, plans: Sequence[Plan]) -> Iterator[str]:
     """Exits that no sample of the records takes, or that all take that come by."""
-    for k, plan in enumerate(plans):
-        thresholds = system.scenario.policies[k].intent().thresholds
-        for g, group in enumerate(system.groups):
-            choice, records = plan.choices[g], group.samples
+    for plan in plans:
+        for g in range(len(system.groups)):
+            choice = plan.choices[g]
+            thresholds, records = choice.intent.thresholds, choice.group.samples
             if thresholds is None or records is None or choice.taken is None:
                 continue
             last = len(choice.table.exits) - 1

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from simulator.errors import OffloadSimError, Problem, ScenarioError
 from simulator.plan.candidates import names_of
-from simulator.plan.choice import Choice, choose
+from simulator.plan.choice import Choice, best_choice
 from simulator.plan.lora import LoraPlan
 from simulator.plan.medium import LinkPlan, cells_of, make_links
 from simulator.plan.routes import Routes, make_routes
 from simulator.plan.serving import ServingPlan, make_servers
 from simulator.plan.stages import Stage
-from simulator.plan.system import System
+from simulator.plan.system import Group, System
 from simulator.plan.visits import end_to_end, visits_of
 from simulator.policies.base import Policy
 from simulator.policies.online import OnlinePolicy
@@ -102,6 +102,11 @@ class Plan:
     online: OnlinePolicy | None = None
     cell_of: NDArray[np.int32] | None = None
     lora: LoraPlan | None = None
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups as the policy sees them: with its model."""
+        return tuple(choice.group for choice in self.choices)
 
     @property
     def wakes(self) -> bool:
@@ -189,7 +194,7 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
     problems: list[Problem] = []
     for group in system.groups:
         try:
-            choices.append(choose(system, group, policy.intent()))
+            choices.append(best_choice(system, group, policy))
         except OffloadSimError as error:
             label = f' (group "{group.name}")' if len(system.groups) > 1 else ""
             problems += [
@@ -198,11 +203,11 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
             ]
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
-    servers = make_servers(system)
+    servers = make_servers(system, [choice.group for choice in choices])
     tables = [choice.table for choice in choices]
     sizes = [table.device_s.size for table in tables]
     falls_back = servers["edge"].fallback
-    parts = [visits_of(table, group, falls_back) for table, group in zip(tables, system.groups, strict=True)]
+    parts = [visits_of(choice.table, choice.group, falls_back) for choice in choices]
     stages, routes = make_routes(end_to_end(parts))
     first_rows = np.cumsum([0, *sizes[:-1]])
     group_of = np.concatenate([np.full(len(group.devices), g, dtype=np.int32) for g, group in enumerate(system.groups)])
@@ -229,7 +234,7 @@ def make_plan(system: System, policy: Policy, place: tuple[str | int, ...] = ())
         order=system.scenario.serving.order,
         servers=servers,
         horizon_s=system.horizon_s,
-        tolerates_loss=np.array([group.profile.loss_effect is not None for group in system.groups]),
+        tolerates_loss=np.array([choice.profile.loss_effect is not None for choice in choices]),
         cell_of=cells_of(system),
         online=policy if isinstance(policy, OnlinePolicy) else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.devices.card import Card
 from simulator.errors import Problem, ScenarioError
-from simulator.plan.system import System
+from simulator.plan.system import Group, System
 from simulator.profiling.liveness import MemoryNeeds
 from simulator.scenario.schema import Serving
 
@@ -50,8 +51,14 @@ class ServingPlan:
         return self.max_batch == 1 and self.queue_limit >= UNLIMITED
 
 
-def make_servers(system: System) -> dict[str, ServingPlan]:
+def make_servers(system: System, groups: Sequence[Group]) -> dict[str, ServingPlan]:
     """The rules of a scenario's servers, by their stages.
+
+    Parameters
+    ----------
+    system : System
+    groups : sequence of Group
+        As a policy sees them: what is turned back runs its model.
 
     Raises
     ------
@@ -63,13 +70,15 @@ def make_servers(system: System) -> dict[str, ServingPlan]:
     if system.cloud is not None:
         specs["cloud"] = (system.cloud.serving, system.cloud.card, ("cloud",))
     problems: list[Problem] = []
-    rules = {name: _rules(system, *spec, problems) for name, spec in specs.items()}
+    rules = {name: _rules(groups, *spec, problems) for name, spec in specs.items()}
     if problems:
         raise ScenarioError(problems)
     return rules
 
 
-def _rules(system: System, spec: Serving, server: Card, place: tuple[str, ...], problems: list[Problem]) -> ServingPlan:
+def _rules(
+    groups: Sequence[Group], spec: Serving, server: Card, place: tuple[str, ...], problems: list[Problem]
+) -> ServingPlan:
     """The rules of one server; what is wrong with them is added to the problems."""
     factor = np.array([0.0, 1.0])
     if spec.max_batch > 1 and server.batching is None:
@@ -78,7 +87,7 @@ def _rules(system: System, spec: Serving, server: Card, place: tuple[str, ...], 
         problems.append(Problem(message, hint, (*place, "serving", "max_batch")))
     elif spec.max_batch > 1 and server.batching is not None:
         factor = server.batching.factor(spec.max_batch)
-    for group in system.groups if spec.when_full == "local" else ():
+    for group in groups if spec.when_full == "local" else ():
         trunk = group.profile.trunk
         needs = MemoryNeeds(group.profile, trunk, group.card.element_bytes).before(len(trunk))
         reason = group.card.misfit(group.profile.name, *needs)

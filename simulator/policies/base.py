@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -10,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from simulator.printable import one_line
 from simulator.scenario.mistakes import shown
+from simulator.scenario.references import ModelReference
 
 Objective = Literal["latency", "energy"]
 #: a model's profile says which of them it has
@@ -31,12 +33,15 @@ class Intent:
         reads.
     thresholds : tuple of float or None
         One threshold for each early exit; None when the exits are not evaluated.
+    model : str or None
+        Profile that it runs instead of the one that the scenario names.
     """
 
     cut: tuple[str, ...] | None
     objective: Objective = "latency"
     encoding: str | None = None
     thresholds: tuple[float, ...] | None = None
+    model: str | None = None
 
 
 class Policy(BaseModel):
@@ -45,6 +50,7 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field("", description="Label in tables and figures; made from the kind when left out.", max_length=60)
+    model: ModelReference | None = Field(None, description="Model profile of this policy, instead of the scenario's.")
 
     @field_validator("name")
     @classmethod
@@ -56,12 +62,21 @@ class Policy(BaseModel):
 
     def label(self) -> str:
         """Name of the policy in tables and figures."""
-        return self.name or self.default_label()
+        own = "" if self.model is None else f" ({Path(self.model).stem})"
+        return self.name or f"{self.default_label()}{own}"
 
     def default_label(self) -> str:
         """Label made from the policy's own parameters."""
         raise TypeError(f"{type(self).__name__} must say its default label")
 
     def intent(self) -> Intent:
-        """What this policy asks of the planner."""
+        """What this policy asks of the planner, but for its model."""
         raise TypeError(f"{type(self).__name__} must say its intent")
+
+    def intents(self) -> tuple[Intent, ...]:
+        """What the planner takes the best of."""
+        return (replace(self.intent(), model=self.model),)
+
+    def chooses_by(self) -> Objective:
+        """What the best of several intents minimises, as it is predicted."""
+        return "latency"

@@ -46,8 +46,8 @@ def explain(loaded: LoadedScenario) -> RenderableType:
     parts: list[RenderableType] = []
     for g, group in enumerate(system.groups):
         parts.append(Text(_headline(group, system), style="bold"))
-        parts += [_table(title, members, g) for title, members in _kinds(system, plans, g)]
-        parts += [Text(_sentence(system, plan, k, g)) for k, plan in enumerate(plans)]
+        parts += [_table(title, members, g) for title, members in _kinds(plans, g)]
+        parts += [Text(_sentence(plan, g)) for plan in plans]
     parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings(system, plans, loads)]
     return Lines(*parts)
 
@@ -92,13 +92,16 @@ def _losses(group: Group, base: Path | None) -> str:
     return "".join(f", {what}" if len(ways) == 2 else f", {ways[0]}: {what}" for what, ways in said.items())
 
 
-def _kinds(system: System, plans: list[Plan], g: int) -> Iterator[tuple[str, list[Plan]]]:
+def _kinds(plans: list[Plan], g: int) -> Iterator[tuple[str, list[Plan]]]:
     """Plans that share one table of candidates, because they evaluate the exits and use the tiers alike."""
     kinds: dict[tuple[str, ...], list[Plan]] = {}
-    for plan, policy in zip(plans, system.scenario.policies, strict=True):
-        thresholds, choice = policy.intent().thresholds, plan.choices[g]
+    for plan in plans:
+        choice = plan.choices[g]
+        thresholds = choice.intent.thresholds
         values = () if thresholds is None else (f"{value:g}" for value in thresholds)
         title = "candidates" if thresholds is None else "with early exits at " + " / ".join(values)
+        if choice.intent.model is not None:
+            title = f"{title}, {choice.profile.name}"
         # a pair has an encoding of its own, a single cut that sends the input has a row for each
         pairs = (f"{title} over three tiers", choice.encoding) if _has_pairs(choice) else (title,)
         kinds.setdefault(pairs, []).append(plan)
@@ -207,14 +210,19 @@ def _noun(choice: Choice) -> str:
     return "pairs of cuts" if _has_pairs(choice) else "cuts"
 
 
-def _sentence(system: System, plan: Plan, k: int, g: int) -> str:
-    intent = system.scenario.policies[k].intent()
+def _sentence(plan: Plan, g: int) -> str:
     choice = plan.choices[g]
+    intent = choice.intent
     cut = choice.table.names[choice.cut]
     dimension = "time" if intent.objective == "latency" else "energy"
     predicted = human(float(choice.scores[choice.cut]), dimension)
     if plan.online is not None:
         return f"{plan.policy}: decides anew for each request; the least predicted latency is {predicted} at {cut}."
+    if choice.alternatives:
+        model = "" if intent.model is None else f" of {choice.profile.name}"
+        among = f"the least predicted {choice.compared_by} of {len(choice.alternatives)} options"
+        least = human(choice.expected(choice.compared_by), "time" if choice.compared_by == "latency" else "energy")
+        return f"{plan.policy}: takes {cut}{model}, {among}: {least}."
     if intent.cut is not None:
         return f"{plan.policy}: takes {cut} because it is told to; predicted {intent.objective} {predicted}."
     fits = np.array([not reason for reason in choice.table.misfit])

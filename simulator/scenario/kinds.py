@@ -31,15 +31,22 @@ class Registered:
         What one entry is called in messages.
     infer : bool
         Whether the kind may be left out and follows from the fields that are given.
+    without : tuple of str
+        Kinds of the group that this field does not take.
     """
 
     group: str
     noun: str
     infer: bool = False
+    without: tuple[str, ...] = ()
+
+    def kinds(self) -> list[str]:
+        """Every kind that this field takes."""
+        return [kind for kind in registry.kinds(self.group) if kind not in self.without]
 
     def classes(self) -> dict[str, type[BaseModel]]:
-        """Every known kind with its class."""
-        return {kind: registry.load(self.group, kind) for kind in registry.kinds(self.group)}
+        """Every kind that this field takes, with its class."""
+        return {kind: registry.load(self.group, kind) for kind in self.kinds()}
 
     def read(self, value: Any, info: ValidationInfo) -> BaseModel:
         """The entry as an instance of the class of its kind."""
@@ -55,11 +62,11 @@ class Registered:
 
     def _choose(self, value: Mapping[str, Any]) -> type[BaseModel]:
         kind = value.get("kind")
-        if isinstance(kind, str):
+        if isinstance(kind, str) and kind not in self.without:
             try:
                 model: type[BaseModel] = registry.load(self.group, kind)
             except NotFoundError as error:
-                hint = did_you_mean(kind, registry.kinds(self.group))
+                hint = did_you_mean(kind, self.kinds())
                 raise nested(Problem(f"{shown(kind)} is not a kind of {self.noun}", hint, ("kind",))) from error
             return model
         if "kind" in value:
@@ -87,7 +94,7 @@ class Registered:
     def _form(self) -> str:
         """What an entry looks like, for hints."""
         if not self.infer:
-            return f"write {{kind: ...}} with one of: {', '.join(registry.kinds(self.group))}"
+            return f"write {{kind: ...}} with one of: {', '.join(self.kinds())}"
         forms = (f"{{{', '.join(sorted(self._own_fields(model)))}: ...}}" for model in self.classes().values())
         return "write " + " or ".join(forms)
 

@@ -19,7 +19,7 @@ from simulator.arrays import Floats
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
 from simulator.plan.prediction import predict
-from simulator.plan.system import Group, System
+from simulator.plan.system import System
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,11 +60,9 @@ def _of_group(system: System, plans: list[Plan], g: int) -> tuple[list[Row], lis
     mean = group.uplink.mean_rate_bps
     grid = np.geomspace(mean / 10**_DECADES, mean * 10**_DECADES, _POINTS)
     choices = [plan.choices[g] for plan in plans]
-    intents = [policy.intent() for policy in system.scenario.policies]
-    objectives = [intent.objective if intent.cut is None else "" for intent in intents]
 
     def at(rates_bps: Floats, policies: Sequence[int]) -> Floats:
-        return np.stack([_at(choices[k], group, objectives[k], rates_bps) for k in policies], axis=1)
+        return np.stack([_at(choices[k], rates_bps) for k in policies], axis=1)
 
     values = at(grid, range(len(plans)))
     labels = [plan.policy for plan in plans]
@@ -101,10 +99,21 @@ def _schema(table: str) -> pa.Schema:
     return pa.schema([(column, pa.string() if column in text else pa.float64()) for column in CURVE_COLUMNS[table]])
 
 
-def _at(choice: Choice, group: Group, objective: str, rates_bps: Floats) -> Floats:
+def _at(choice: Choice, rates_bps: Floats) -> Floats:
+    """Expected latency and energy at some uplink rates, shape (rates, 2); the best of several options at each."""
+    if not choice.alternatives:
+        return _of_one(choice, rates_bps)
+    values = np.stack([_of_one(one, rates_bps) for one in choice.alternatives])
+    best = values[..., METRICS.index("energy_j" if choice.compared_by == "energy" else "latency_s")].argmin(axis=0)
+    chosen: Floats = np.take_along_axis(values, best[None, :, None], axis=0)[0]
+    return chosen
+
+
+def _of_one(choice: Choice, rates_bps: Floats) -> Floats:
     """Expected latency and energy at some uplink rates, shape (rates, 2); a policy with an objective chooses anew."""
+    objective = choice.intent.objective if choice.intent.cut is None else ""
     table = choice.table if objective else choice.table.only(choice.cut)
-    prediction = predict(table, group, rates_bps)
+    prediction = predict(table, choice.group, rates_bps)
     values = np.stack([prediction.latency_s @ choice.shares, prediction.energy_j @ choice.shares], axis=-1)
     fits = np.array([not objective or not reason for reason in table.misfit])
     scores = np.where(fits, values[..., METRICS.index("energy_j" if objective == "energy" else "latency_s")], np.inf)

@@ -126,14 +126,18 @@ class Replications(Generic[T]):
         """What the requests cannot tell: utilisations, offered loads and published accuracies, by policy and group."""
         groups = self._system.groups
         names = [group.name if len(groups) > 1 else "" for group in groups]
-        top1 = {name: group.profile.top1 for name, group in zip(names, groups, strict=True)}
+        top1 = {
+            (plan.policy, name): group.profile.top1
+            for plan in self._plans
+            for name, group in zip(names, plan.groups, strict=True)
+        }
         facts = {}
         for (policy, group), noted in self._busy.items():
             stations = self.offered.get((policy, group), ())
             reason = overload(stations)
             facts[policy, group] = RunFacts(
                 utilisation=noted.shares(),
-                top1=top1[group],
+                top1=top1[policy, group],
                 offered_load=stations[0].load if stations else np.nan,
                 busiest_station=stations[0].station if stations else "",
                 overload=reason,

@@ -95,7 +95,7 @@ def run_scenario(
             except ScenarioError as error:
                 raise ScenarioError(loaded.located(error.problems)) from error
     requests = pa.concat_tables(runs.records(), promote_options="default")
-    manifest = _manifest(loaded, system, runs.engine, time.perf_counter() - started)
+    manifest = _manifest(loaded, plans, runs.engine, time.perf_counter() - started)
     manifest["cautions"] = foreseen(system, plans, runs.offered)
     manifest["recordings"] = seen_recordings(system, requests)
     result = build_result(
@@ -127,13 +127,13 @@ def _require_memory(loaded: LoadedScenario, system: System, plans: list[Plan]) -
         raise ScenarioError(loaded.located(error.problems)) from error
 
 
-def _manifest(loaded: LoadedScenario, system: System, engine: str, wall_s: float) -> dict[str, Any]:
+def _manifest(loaded: LoadedScenario, plans: list[Plan], engine: str, wall_s: float) -> dict[str, Any]:
     return {
         "scenario": _as_resolved(loaded),
         "scenario_file": loaded.file,
         "seed": loaded.scenario.seed,
         "engine": engine,
-        "profiles": {group.profile.name: group.profile.sha256 for group in system.groups},
+        "profiles": {group.profile.name: group.profile.sha256 for plan in plans for group in plan.groups},
         "versions": {
             "offload-sim": version("offload-sim"),
             "python": platform.python_version(),

@@ -103,7 +103,7 @@ def test_overrides_and_seed_replace_what_the_file_says(folder: Path) -> None:
     scenario = load_scenario(folder / "good.yaml", options, seed=7).scenario
     assert scenario.link.uplink.rate == 2e6
     assert scenario.seed == 7
-    assert scenario.policies[1].at == "layer2"
+    assert scenario.policies[1].at == ("layer2",)
 
 
 @pytest.mark.parametrize(
