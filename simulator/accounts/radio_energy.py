@@ -11,6 +11,7 @@ A LoRa radio sends, listens after its frames, and sleeps otherwise; both are cha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -28,6 +29,9 @@ from simulator.physics.rrc import stages_after, tail_j
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
+
+#: requests whose transfers are looked at together, rounded to devices: fresh memory for more would cost more time
+_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,29 +100,39 @@ def charge(system: System, plan: Plan, workload: Workload, log: RequestLog, run_
         if isinstance(group.radio, LoraRadio) and group.lora is not None and log.frames is not None:
             transmit_w = group.radio.transmit_w(group.lora.transmit_power)
             charge_lora(caused, idle, group.devices, log.frames, group.radio, transmit_w, run_end_s)
-    if any(group.cellular is not None for group in system.groups):
-        _charge_cellular(caused, idle, system, plan, workload, log, run_end_s)
+    radio_of = {device: group.cellular for group in system.groups if group.cellular for device in group.devices}
+    if radio_of:
+        _charge_cellular(caused, idle, radio_of, plan, workload, log, run_end_s)
     return RadioEnergy(caused, idle)
 
 
 def _charge_cellular(
-    caused: Floats, idle: Floats, system: System, plan: Plan, workload: Workload, log: RequestLog, run_end_s: float
+    caused: Floats,
+    idle: Floats,
+    radio_of: Mapping[int, Radio],
+    plan: Plan,
+    workload: Workload,
+    log: RequestLog,
+    run_end_s: float,
 ) -> None:
     """Add what the radios with states drew for each request, and while they were idle."""
     # of the smallest type that holds all numbers: short numbers are sorted by counting
-    numbers = workload.device.astype(np.min_scalar_type(system.devices))
+    numbers = workload.device.astype(np.min_scalar_type(idle.size))
     order = np.argsort(numbers, kind="stable")
-    sides = []
-    for stage in ("uplink", "downlink"):
-        moves = transfers_of(order, plan, log, stage, run_end_s)
-        borders = np.searchsorted(numbers[moves.request], np.arange(system.devices + 1, dtype=numbers.dtype))
-        sides.append((moves, borders))
-    for group in system.groups:
-        radio = group.cellular
-        if radio is None:
-            continue
-        for device in group.devices:
-            up, down = (moves.part(slice(*borders[device : device + 2])).by_start() for moves, borders in sides)
+    borders = np.append(0, np.cumsum(np.bincount(numbers, minlength=idle.size)))
+    at_once = max(idle.size * _AT_ONCE // workload.size, 1)
+    for first in range(0, idle.size, at_once):
+        devices = np.arange(first, min(first + at_once, idle.size) + 1, dtype=numbers.dtype)
+        requests = order[borders[first] : borders[devices[-1]]]
+        ways = []
+        for stage in ("uplink", "downlink"):
+            moves = transfers_of(requests, plan, log, stage, run_end_s)
+            ways.append((moves, np.searchsorted(numbers[moves.request], devices)))
+        for k, device in enumerate(devices[:-1].tolist()):
+            radio = radio_of.get(device)
+            if radio is None:
+                continue
+            up, down = (moves.part(slice(begin[k], begin[k + 1])).by_start() for moves, begin in ways)
             idle[device] = _charge_device(caused, up, down, radio, run_end_s)
             up_bits = bits_of(up, plan, log, "uplink", device)
             down_bits = bits_of(down, plan, log, "downlink", device)
