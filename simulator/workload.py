@@ -160,7 +160,7 @@ def _arrivals(spec: WorkloadSpec, generator_of: Callable[[str], np.random.Genera
         phase = generator_of("phase").random() / spec.rate if spec.phase is None else spec.phase
         times = phase + np.arange(count) / spec.rate
         if spec.jitter > 0:
-            times = np.sort(times + generator.uniform(0.0, spec.jitter, count))
+            times = np.sort(times + generator.uniform(0.0, spec.jitter, count), kind="stable")  # nearly in order
         return times if spec.duration is None else times[times < spec.duration]
     if spec.requests is not None:
         return np.cumsum(generator.exponential(1 / spec.rate, spec.requests))

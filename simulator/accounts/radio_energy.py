@@ -11,7 +11,8 @@ A LoRa radio sends, listens after its frames, and sleeps otherwise; both are cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,13 @@ from simulator.links.radio import Radio
 from simulator.physics.link import Channel, bits_sent
 from simulator.physics.lora import RECEIVE_DELAY1_S, RECEIVE_DELAY2_S
 from simulator.physics.power import overlap_s
-from simulator.physics.rrc import stage_after, tail_j
+from simulator.physics.rrc import stages_after, tail_j
 from simulator.plan.plan import Plan
 from simulator.plan.system import System
 from simulator.workload import Workload
+
+#: requests whose transfers are looked at together, rounded to devices: fresh memory for more would cost more time
+_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +44,28 @@ class Transfers:
     start_s, bits_from_s, end_s : array, shape (n,)
         Instants at which the radio was taken, bits began to flow, and the last one had left; none after the end of
         the run.
+    bits : array, shape (n,)
+        What is sent if nothing cuts it short.
+    is_cut : array of bool, shape (n,)
+        Whether the end of the run cuts it short.
     """
 
     request: Ints
     start_s: Floats
     bits_from_s: Floats
     end_s: Floats
+    bits: Floats
+    is_cut: NDArray[np.bool_]
+
+    def part(self, which: slice | Ints) -> Transfers:
+        """Some of them."""
+        return Transfers(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    def by_start(self) -> Transfers:
+        """The same in the order in which they started."""
+        if (self.start_s[1:] >= self.start_s[:-1]).all():
+            return self
+        return self.part(np.argsort(self.start_s, kind="stable"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,60 +96,86 @@ def charge(system: System, plan: Plan, workload: Workload, log: RequestLog, run_
     """
     caused = np.zeros(workload.size)
     idle = np.zeros(system.devices)
-    order = np.argsort(workload.device, kind="stable")
-    borders = np.searchsorted(workload.device[order], np.arange(system.devices + 1))
-    bits_up, bits_down = plan.work("uplink"), plan.work("downlink")
     for group in system.groups:
         if isinstance(group.radio, LoraRadio) and group.lora is not None and log.frames is not None:
             transmit_w = group.radio.transmit_w(group.lora.transmit_power)
             charge_lora(caused, idle, group.devices, log.frames, group.radio, transmit_w, run_end_s)
-        if group.cellular is None:
-            continue
-        for device in group.devices:
-            mine = order[borders[device] : borders[device + 1]]
-            up = transfers_of(mine, bits_up, log, "uplink", run_end_s)
-            down = transfers_of(mine, bits_down, log, "downlink", run_end_s)
-            idle[device] = _charge_device(caused, up, down, group.cellular, run_end_s)
-            up_bits = bits_of(up, plan, log, "uplink", device)
-            down_bits = bits_of(down, plan, log, "downlink", device)
-            caused[up.request] += group.cellular.uplink_energy_per_bit.value * up_bits
-            caused[down.request] += group.cellular.downlink_energy_per_bit.value * down_bits
+    radio_of = {device: group.cellular for group in system.groups if group.cellular for device in group.devices}
+    if radio_of:
+        _charge_cellular(caused, idle, radio_of, plan, workload, log, run_end_s)
     return RadioEnergy(caused, idle)
 
 
-def transfers_of(mine: Ints, bits: Floats, log: RequestLog, stage: str, run_end_s: float) -> Transfers:
-    """Transfers of at least one bit that have started, up to the end of the run."""
-    start, wake, end = (part[stage][mine] for part in (log.start_s, log.wake_s, log.end_s))
-    begun = ~np.isnan(start) & (bits[log.row[mine]] > 0)
-    mine, start, wake, end = mine[begun], start[begun], wake[begun], end[begun]
-    by_start = np.argsort(start, kind="stable")
-    mine, start, wake, end = mine[by_start], start[by_start], wake[by_start], end[by_start]
-    end = np.where(np.isnan(end), run_end_s, end)
-    # without radio states the log holds no wake times
-    return Transfers(mine, start, np.minimum(start + np.nan_to_num(wake), end), end)
+def _charge_cellular(
+    caused: Floats,
+    idle: Floats,
+    radio_of: Mapping[int, Radio],
+    plan: Plan,
+    workload: Workload,
+    log: RequestLog,
+    run_end_s: float,
+) -> None:
+    """Add what the radios with states drew for each request, and while they were idle."""
+    # of the smallest type that holds all numbers: short numbers are sorted by counting
+    numbers = workload.device.astype(np.min_scalar_type(idle.size))
+    order = np.argsort(numbers, kind="stable")
+    borders = np.append(0, np.cumsum(np.bincount(numbers, minlength=idle.size)))
+    at_once = max(idle.size * _AT_ONCE // workload.size, 1)
+    for first in range(0, idle.size, at_once):
+        devices = np.arange(first, min(first + at_once, idle.size) + 1, dtype=numbers.dtype)
+        requests = order[borders[first] : borders[devices[-1]]]
+        ways = []
+        for stage in ("uplink", "downlink"):
+            moves = transfers_of(requests, plan, log, stage, run_end_s)
+            ways.append((moves, np.searchsorted(numbers[moves.request], devices)))
+        for k, device in enumerate(devices[:-1].tolist()):
+            radio = radio_of.get(device)
+            if radio is None:
+                continue
+            up, down = (moves.part(slice(begin[k], begin[k + 1])).by_start() for moves, begin in ways)
+            idle[device] = _charge_device(caused, up, down, radio, run_end_s)
+            up_bits = bits_of(up, plan, log, "uplink", device)
+            down_bits = bits_of(down, plan, log, "downlink", device)
+            np.add.at(caused, up.request, radio.uplink_energy_per_bit.value * up_bits)
+            np.add.at(caused, down.request, radio.downlink_energy_per_bit.value * down_bits)
+
+
+def transfers_of(requests: Ints, plan: Plan, log: RequestLog, stage: str, run_end_s: float) -> Transfers:
+    """Transfers of at least one bit that have started, up to the end of the run: of some requests, in their order."""
+    start = log.start_s[stage][requests]
+    bits = plan.work(stage)[log.row[requests]]
+    begun = np.flatnonzero(~np.isnan(start) & (bits > 0))
+    if begun.size < requests.size:
+        requests, start, bits = requests[begun], start[begun], bits[begun]
+    end, wake = log.end_s[stage][requests], log.wake_s[stage][requests]
+    is_cut = np.isnan(end)
+    end[is_cut] = run_end_s
+    wake[np.isnan(wake)] = 0.0  # without radio states the log holds no wake times
+    if plan.counts_bits:
+        bits = log.sent_bits[stage][requests]
+    return Transfers(requests, start, np.minimum(start + wake, end), end, bits, is_cut)
 
 
 def bits_of(transfers: Transfers, plan: Plan, log: RequestLog, stage: str, device: int) -> Floats:
-    """Bits that really crossed, shape (n,): those that were sent, of a transfer that the end of the run cut fewer."""
+    """Bits that really crossed, shape (n,): of a transfer that the end of the run cut, fewer than it was to carry."""
+    cut = np.flatnonzero(transfers.is_cut)
+    if not cut.size:
+        return transfers.bits
+    bits = transfers.bits.copy()
     channel = plan.links[stage].channel(device)
-    request = transfers.request
-    bits: Floats = log.sent_bits[stage][request] if plan.counts_bits else plan.work(stage)[log.row[request]]
-    cut = np.isnan(log.end_s[stage][request])
-    if not cut.any():
-        return bits
     if plan.cell_of is None or plan.cell_of[device] < 0:
-        bits[cut] = _flown(transfers, channel, cut)
+        bits[cut] = _flown(transfers.part(cut), channel)
     else:
         # a transfer that has not entered its cell by the end of the run has sent nothing
-        left = np.nan_to_num(log.airtime_left_s[request[cut]], nan=np.inf)
+        left = np.nan_to_num(log.airtime_left_s[transfers.request[cut]], nan=np.inf)
         bits[cut] = np.maximum(bits[cut] - left * channel.rates_bps[0], 0.0)
     return bits
 
 
-def _flown(transfers: Transfers, channel: Channel, cut: NDArray[np.bool_]) -> Floats:
-    """Bits of some transfers, counted from their time at the channel's rate."""
-    begin_s = transfers.bits_from_s[cut]
-    time_s = transfers.end_s[cut] - begin_s
+def _flown(transfers: Transfers, channel: Channel) -> Floats:
+    """Bits of transfers, counted from their time at the channel's rate."""
+    begin_s = transfers.bits_from_s
+    time_s = transfers.end_s - begin_s
     if channel.rates_bps.size == 1:
         bits: Floats = time_s * channel.rates_bps[0]
         return bits
@@ -140,9 +186,6 @@ def _flown(transfers: Transfers, channel: Channel, cut: NDArray[np.bool_]) -> Fl
 
 def _charge_device(caused: Floats, up: Transfers, down: Transfers, radio: Radio, run_end_s: float) -> float:
     """Add what one radio drew for each request; returns what it drew while idle."""
-    for one, other in ((up, down), (down, up)):
-        together = overlap_s(one.bits_from_s, one.end_s, other.bits_from_s, other.end_s)
-        caused[one.request] += radio.active_power.value * (one.end_s - one.bits_from_s - together / 2)
     start = np.concatenate((up.start_s, down.start_s))
     if start.size == 0:
         return radio.idle_power.value * run_end_s
@@ -150,35 +193,51 @@ def _charge_device(caused: Floats, up: Transfers, down: Transfers, radio: Radio,
     request = np.concatenate((up.request, down.request))[order]
     start, end = start[order], np.concatenate((up.end_s, down.end_s))[order]
     last_end = np.maximum.accumulate(end)
+    # only transfers that meet another one can share time with it
+    late = np.flatnonzero(start[1:] < last_end[:-1])
+    meets = np.zeros(start.size, dtype=bool)
+    meets[order[late]] = meets[order[late + 1]] = True
+    up_meets, down_meets = meets[: up.start_s.size], meets[up.start_s.size :]
+    _charge_active(caused, up, down, np.flatnonzero(up_meets), radio)
+    _charge_active(caused, down, up, np.flatnonzero(down_meets), radio)
     # the pause after each transfer, until the next one starts or the run ends; none while another one goes on
     pause = np.maximum(np.append(start[1:], run_end_s) - last_end, 0.0)
     whole = radio.tail_ends_s[-1] if radio.tail_ends_s.size else 0.0
     tail = tail_j(pause, radio.tail_ends_s, radio.tail_powers_w)
-    is_last = last_end == end
-    causer = request[np.maximum.accumulate(np.where(is_last, np.arange(end.size), 0))]
-    shared = (pause < whole) & (np.arange(pause.size) < pause.size - 1)
-    np.add.at(caused, causer, np.where(shared, tail / 2, tail))
-    np.add.at(caused, np.append(request[1:], request[-1:]), np.where(shared, tail / 2, 0.0))
-    _charge_waking(caused, up, down, radio)
-    _charge_waking(caused, down, up, radio)
+    causer = request[np.maximum.accumulate(np.where(last_end == end, np.arange(end.size), 0))]
+    half = np.where(pause < whole, tail / 2, 0.0)
+    half[-1] = 0.0  # nothing comes after the last tail
+    np.add.at(caused, causer, tail - half)
+    np.add.at(caused, request[1:], half[:-1])
+    ends = np.sort(end, kind="stable")
+    _charge_waking(caused, up, down, up_meets, ends, radio)
+    _charge_waking(caused, down, up, down_meets, ends, radio)
     quiet = start[0] + np.maximum(pause - whole, 0.0).sum()
     return float(radio.idle_power.value * quiet)
 
 
-def _charge_waking(caused: Floats, mine: Transfers, other: Transfers, radio: Radio) -> None:
+def _charge_active(caused: Floats, mine: Transfers, other: Transfers, meets: Ints, radio: Radio) -> None:
+    """Charge the time in which bits cross, half of it where the other direction transfers too."""
+    alone = mine.end_s - mine.bits_from_s
+    alone[meets] -= overlap_s(mine.bits_from_s[meets], mine.end_s[meets], other.bits_from_s, other.end_s) / 2
+    np.add.at(caused, mine.request, radio.active_power.value * alone)
+
+
+def _charge_waking(
+    caused: Floats, mine: Transfers, other: Transfers, meets: NDArray[np.bool_], ends_s: Floats, radio: Radio
+) -> None:
     """Charge promotions, but for the time in which the other direction transfers already."""
-    waking = mine.bits_from_s - mine.start_s
-    if not waking.any():
-        return
-    waking = waking - overlap_s(mine.start_s, mine.bits_from_s, other.bits_from_s, other.end_s)
+    woken = np.flatnonzero(mine.bits_from_s > mine.start_s)
+    start, bits_from = mine.start_s[woken], mine.bits_from_s[woken]
+    waking = bits_from - start
+    met = np.flatnonzero(meets[woken])
+    waking[met] -= overlap_s(start[met], bits_from[met], other.bits_from_s, other.end_s)
     # both directions may wait for the same promotion
-    waking = waking - overlap_s(mine.start_s, mine.bits_from_s, other.start_s, other.bits_from_s) / 2
-    ends = np.sort(np.concatenate((mine.end_s, other.end_s)))
-    last = np.searchsorted(ends, mine.start_s, side="right")
-    quiet = mine.start_s - np.where(last > 0, ends[np.maximum(last - 1, 0)], -np.inf)
-    stages = [stage_after(pause, radio.tail_ends_s) for pause in quiet.tolist()]
-    # a transfer that needed no promotion spent no time waking, whatever its stage
-    caused[mine.request] += radio.wake_powers_w[stages] * waking
+    waking[met] -= overlap_s(start[met], bits_from[met], other.start_s, other.bits_from_s) / 2
+    last = np.searchsorted(ends_s, start, side="right")
+    quiet = start - np.where(last > 0, ends_s[np.maximum(last - 1, 0)], -np.inf)
+    stages = stages_after(quiet, radio.tail_ends_s)
+    np.add.at(caused, mine.request[woken], radio.wake_powers_w[stages] * waking)
 
 
 def charge_lora(

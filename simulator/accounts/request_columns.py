@@ -65,7 +65,7 @@ class RequestColumns:
                 encoded = encoded.combine_chunks()
             numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
             values = encoded.dictionary.to_pylist()
-            used = np.unique(numbers[numbers >= 0])
+            used = np.flatnonzero(np.bincount(numbers + 1, minlength=len(values) + 1)[1:])
             renumbered = np.full(len(values) + 1, -1, dtype=np.int32)  # the last entry is where -1 leads
             renumbered[used] = np.arange(used.size)
             self._codes[name] = (renumbered[numbers], [values[code] for code in used])

@@ -149,8 +149,8 @@ def radio_segments(
     assert radio is not None
     arrived = np.searchsorted(workload.arrival_s, until_s, side="right")
     mine = np.flatnonzero(workload.device[:arrived] == device)
-    up = transfers_of(mine, plan.work("uplink"), log, "uplink", run_end_s)
-    down = transfers_of(mine, plan.work("downlink"), log, "downlink", run_end_s)
+    up = transfers_of(mine, plan, log, "uplink", run_end_s).by_start()
+    down = transfers_of(mine, plan, log, "downlink", run_end_s).by_start()
     ways = (
         _Way(up, radio.uplink_energy_per_bit.value, _rates(up, plan, log, "uplink", device)),
         _Way(down, radio.downlink_energy_per_bit.value, _rates(down, plan, log, "downlink", device)),

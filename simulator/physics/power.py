@@ -34,7 +34,7 @@ def overlap_s(
     array, shape (n,)
         Shared seconds.
     """
-    if starts_b.size == 0:
+    if starts_a.size == 0 or starts_b.size == 0:
         return np.zeros(starts_a.size)
     covered = np.concatenate((np.zeros(1), np.cumsum(ends_b - starts_b)))
 

@@ -31,6 +31,18 @@ def stage_after(quiet_s: float, ends_s: Floats) -> int:
     return len(ends_s)
 
 
+def stages_after(quiet_s: NDArray[np.float64], ends_s: NDArray[np.float64]) -> NDArray[np.intp]:
+    """`stage_after` of many pauses at once.
+
+    Parameters
+    ----------
+    quiet_s : array, shape (n,)
+    ends_s : array, shape (k,)
+        As in `stage_after`.
+    """
+    return np.searchsorted(ends_s, quiet_s, side="right")
+
+
 def wake_s(now_s: float, quiet_since_s: float, awake_from_s: float, ends_s: Floats, delays_s: Floats) -> float:
     """Delay before bits of a transfer that takes the radio now can flow.
 

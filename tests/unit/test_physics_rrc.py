@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.physics.rrc import stage_after, tail_j, wake_s
+from simulator.physics.rrc import stage_after, stages_after, tail_j, wake_s
 
 pytestmark = pytest.mark.engine_free
 
@@ -57,6 +57,14 @@ def test_a_stage_lasts_as_long_as_its_steps(tail: list[tuple[int, int]], quiet: 
     row = [k for k, (duration, _) in enumerate(tail) for _ in range(duration)]
     ends = (np.cumsum([duration for duration, _ in tail]) / 8).tolist()
     assert stage_after(quiet / 8, ends) == (row[quiet] if quiet < len(row) else len(tail))
+
+
+@given(stages, st.lists(st.integers(0, 100) | st.just(math.inf), max_size=10))
+def test_many_pauses_at_once_have_the_stage_of_each(tail: list[tuple[int, int]], quiet: list[float]) -> None:
+    """Twin: one pause after the other."""
+    ends = np.cumsum([duration for duration, _ in tail]) / 8
+    found = stages_after(np.array(quiet) / 8, ends)
+    assert found.tolist() == [stage_after(pause / 8, ends.tolist()) for pause in quiet]
 
 
 @given(stages, st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30)), min_size=1, max_size=8), st.data())
