@@ -23,6 +23,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "edge": "simulator.policies.edge:EdgePolicy",
             "split": "simulator.policies.split:SplitPolicy",
             "early_exit": "simulator.policies.early_exit:EarlyExitPolicy",
+            "adaptive": "simulator.policies.adaptive:AdaptivePolicy",
         },
         "links": {
             "constant": "simulator.links.constant:ConstantLink",

@@ -61,7 +61,7 @@ def _priorities(system: System) -> Iterator[str]:
 
 def _crosses(plan: Plan, g: int) -> bool:
     choice = plan.choices[g]
-    return plan.online is not None or bool(choice.table.offloaded[choice.cut].any())
+    return plan.decides_anew or bool(choice.table.offloaded[choice.cut].any())
 
 
 def _of(system: System, g: int) -> str:

@@ -12,6 +12,7 @@ from simulator.printable import one_line
 from simulator.scenario.mistakes import shown
 
 Objective = Literal["latency", "energy"]
+Rule = Literal["fixed", "fastest_predicted_now"]
 #: a model's profile says which of them it has
 Encoding = Annotated[str, Field(min_length=1, max_length=60)]
 
@@ -31,12 +32,15 @@ class Intent:
         reads.
     thresholds : tuple of float or None
         One threshold for each early exit; None when the exits are not evaluated.
+    rule : {"fixed", "fastest_predicted_now"}
+        Whether the cut is the same for all requests, or the one that is predicted to be the fastest when each arrives.
     """
 
     cut: str | None
     objective: Objective = "latency"
     encoding: str | None = None
     thresholds: tuple[float, ...] | None = None
+    rule: Rule = "fixed"
 
 
 class Policy(BaseModel):

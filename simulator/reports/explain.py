@@ -185,7 +185,7 @@ def _sentence(system: System, plan: Plan, k: int, g: int) -> str:
     cut = choice.table.cuts[choice.cut].name
     dimension = "time" if intent.objective == "latency" else "energy"
     predicted = human(float(choice.scores[choice.cut]), dimension)
-    if plan.online is not None:
+    if plan.decides_anew:
         return f"{plan.policy}: decides anew for each request; the least predicted latency is {predicted} at {cut}."
     if intent.cut is not None:
         return f"{plan.policy}: takes {cut} because it is told to; predicted {intent.objective} {predicted}."
