@@ -50,6 +50,8 @@ class Timed:
         What the scenario's link has beside its rates.
     batching : dict or None
         Batch curve of the server.
+    policy : dict
+        What the scenario's policy is.
     engines : bool
         Whether a scenario can say it.
     """
@@ -59,6 +61,7 @@ class Timed:
     serving: Mapping[str, Any] = field(default_factory=dict)
     link: Mapping[str, Any] = field(default_factory=dict)
     batching: Mapping[str, str] | None = None
+    policy: Mapping[str, str] = field(default_factory=lambda: {"kind": "split", "at": "head"})
     engines: bool = True
 
 
@@ -66,6 +69,8 @@ _FEW = Setting(rate_per_s=3.0)
 _BATCHES = Setting(workers=1, edge_s=0.005)
 # no multiple of another time: who finds the queue full must not hang on the order of what happens at one instant
 _FULL = Setting(workers=3, edge_s=0.01003)
+# nor of two options, which are then never the same but for rounding
+_FREE = Setting(workers=2, rate_per_s=25.0, edge_s=0.01003, rest_s=0.06071)
 
 SYSTEMS = {
     "plain links": Timed(plain.run),
@@ -81,7 +86,7 @@ SYSTEMS = {
         full_queue.run, _FULL, serving={"queue_limit": _FULL.queue_limit, "when_full": "local"}
     ),
     "three tiers": Timed(three_tiers.run, engines=False),
-    "a rule for each request": Timed(rule.run, engines=False),
+    "a rule for each request": Timed(rule.run, _FREE, policy={"kind": "adaptive"}),
 }
 
 #: scenarios as they are shipped, for which there is no textbook model; requests of each device for the
@@ -119,14 +124,14 @@ def document(folder: Path, timed: Timed, requests: int | None = None) -> dict[st
         server,
         count=setting.devices,
         workload={"arrivals": "poisson", "rate": f"{setting.rate_per_s} /s", "requests": count},
-        policies=[{"kind": "split", "at": "head"}],
+        policies=[dict(timed.policy)],
         serving=dict(timed.serving),
     )
     made["link"] |= {"propagation": f"{setting.propagation_s} s", **timed.link}
     return made
 
 
-def _ready(reference: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Prepared:
+def ready(reference: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Prepared:
     """A scenario with one policy, ready to run."""
     system, plans = prepare(load_scenario(reference, overrides))
     workload = draw(sources(system), system.scenario.seed, 0)
@@ -136,7 +141,7 @@ def _ready(reference: str | Mapping[str, Any], overrides: Sequence[str] = ()) ->
 
 def prepared_bundled(name: str, requests: int) -> Prepared:
     """A shipped scenario with one policy that offloads, one replication, and so many requests of each device."""
-    return _ready(name, ["policies=[{kind: edge, encoding: jpeg}]", *length(requests)])
+    return ready(name, ["policies=[{kind: edge, encoding: jpeg}]", *length(requests)])
 
 
 def length(requests: int) -> list[str]:
@@ -147,7 +152,7 @@ def length(requests: int) -> list[str]:
 def prepared(timed: Timed, requests: int) -> Prepared:
     """One of `SYSTEMS`, with so many requests of each device."""
     with tempfile.TemporaryDirectory() as name:
-        return _ready(document(Path(name), timed, requests))
+        return ready(document(Path(name), timed, requests))
 
 
 def columns(ready: Prepared, log: RequestLog) -> object:

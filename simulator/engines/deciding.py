@@ -54,8 +54,8 @@ class Beliefs(NamedTuple):
         ``rate_bps``, ``rate_s``: rate of the uplink as far as it is known, and since when. ``group``.
     heard : records, shape (devices, servers)
         ``waiting``: how many waited; ``since_s``: when.
-    waiting : array of int, shape (servers, requests)
-    since_s : array of float, shape (servers, requests)
+    waiting : array of int, shape (servers x requests,)
+    since_s : array of float, shape (servers x requests,)
         The same as it stands on a request that has been at a server.
     knows_s : array of float, shape (3 + servers,)
         What the device that decides knows, see `simulator.plan.rules`.
@@ -98,8 +98,8 @@ def make_beliefs(plan: Plan, requests: int) -> Beliefs | tuple[()]:
             group=(INT, plan.group_of),
         ),
         heard=table((devices, servers), waiting=(INT, 0), since_s=(REAL, -np.inf)),
-        waiting=np.zeros((servers, requests), dtype=np.int32),
-        since_s=np.full((servers, requests), -np.inf),
+        waiting=np.zeros(servers * requests, dtype=np.int32),
+        since_s=np.full(servers * requests, -np.inf),
         knows_s=np.zeros(SERVERS_S + servers),
         first=rule.first,
         constant_s=rule.constant_s,
@@ -111,10 +111,8 @@ def make_beliefs(plan: Plan, requests: int) -> Beliefs | tuple[()]:
 
 def beliefs_in_objects(b: Beliefs) -> Beliefs:
     """The same for plain Python."""
-    names = ("own", "ticks", "standing", "first", "constant_s", "weights", "each_s", "shift", "knows_s")
-    return b._replace(
-        devices=as_objects(b.devices), heard=as_objects(b.heard), **{name: getattr(b, name).tolist() for name in names}
-    )
+    tables = {name: as_objects(getattr(b, name)) for name in ("devices", "heard")}
+    return Beliefs(**tables, **{name: part.tolist() for name, part in b._asdict().items() if name not in tables})
 
 
 def _own_station(stage: Stage) -> int:
@@ -197,8 +195,8 @@ def note_batch(w: Any, k: int, leader: int, now: float) -> None:
     """A worker of server k has taken a batch: its requests take along how many are left."""
     request = leader
     while request != NOBODY:
-        w.beliefs.waiting[k, request] = w.hall.servers[k].waiting
-        w.beliefs.since_s[k, request] = now
+        w.beliefs.waiting[w.traffic.size * k + request] = w.hall.servers[k].waiting
+        w.beliefs.since_s[w.traffic.size * k + request] = now
         request = w.hall.at[request].follower
 
 
@@ -209,8 +207,8 @@ def note_answer(w: Any, request: int) -> None:
     """
     b, device = w.beliefs, w.traffic.device[request]
     for k in range(len(b.knows_s) - SERVERS_S):
-        known = b.heard[device][k]
-        waiting, since = b.waiting[k, request], b.since_s[k, request]
+        known, place = b.heard[device][k], w.traffic.size * k + request
+        waiting, since = b.waiting[place], b.since_s[place]
         if since > known.since_s or (since == known.since_s and waiting < known.waiting):
             known.waiting = waiting
             known.since_s = since

@@ -133,11 +133,13 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
 
 
 def _run(plan: Plan, workload: Workload) -> RequestLog:
-    way = forward.way_through(plan)
-    log = passed(plan, workload) if way == "passes" else None
-    if log is not None:
-        return log
-    run_events = _entry("decisions" if way == "decisions" else "events", plan.lora is not None)
+    log = passed(plan, workload) if forward.way_through(plan) == "passes" else None
+    return looped(plan, workload) if log is None else log
+
+
+def looped(plan: Plan, workload: Workload) -> RequestLog:
+    """The log of a run from event to event, as every plan can be run."""
+    run_events = _entry("decisions" if plan.decides_anew else "events", plan.lora is not None)
     columns, rows = columns_of(plan), plan.rows(workload)
     book = empty_book(columns, workload.size)
     state = world.make_world(plan, workload, rows, columns, book)

@@ -218,7 +218,7 @@ def keep_the_news_that_came_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """However old they are, so that an answer that was overtaken replaces what is known."""
 
     def note_answer_anyway(w: Any, request: int) -> None:
-        if w.beliefs.since_s[0, request] > -np.inf:
+        if w.beliefs.since_s[request] > -np.inf:
             w.beliefs.heard[w.traffic.device[request]][0].since_s = -np.inf
         note_answer(w, request)
 
