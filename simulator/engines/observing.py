@@ -6,19 +6,40 @@ from typing import Any
 
 from simulator.engines.deciding import servers_of, settle, standing_bits, standing_s
 from simulator.engines.world import World, slot
+from simulator.errors import PolicyError, Problem
 from simulator.physics.queueing import left_waiting
 from simulator.plan.plan import Plan
 from simulator.policies.online import Observation, ServerNews
+from simulator.printable import one_line
+
+#: of a message that somebody else wrote
+_MOST_LETTERS = 300
 
 
 def take_row(plan: Plan, w: World, request: int, sample: int, now: float) -> None:
-    """Decide which row a request takes at its arrival; ``w`` is the state in objects."""
+    """Decide which row a request takes at its arrival; ``w`` is the state in objects.
+
+    Raises
+    ------
+    PolicyError
+        If a policy in Python raises, or names a cut that does not exist or cannot run.
+    """
     if plan.online is None:
         settle(w, request, now)
         return
     device = w.traffic.device[request]
-    cut = plan.online.decide(observe(plan, w, device, now))
-    w.traffic.row[request] = plan.row_at(int(plan.group_of[device]), cut, sample)
+    seen = observe(plan, w, device, now)
+    try:
+        row = plan.row_at(int(plan.group_of[device]), plan.online.decide(seen), sample)
+    except Exception as error:
+        raise PolicyError(Problem(f"request {request} at {now:.6g} s: {_in_a_line(error)}")) from error
+    w.traffic.row[request] = row
+
+
+def _in_a_line(error: Exception) -> str:
+    """Type and message of what a policy raised."""
+    lines = f"{type(error).__name__}: {error}".strip().splitlines()
+    return one_line(lines[0])[:_MOST_LETTERS]
 
 
 def observe(plan: Plan, w: World, device: int, now: float) -> Observation:
