@@ -28,6 +28,7 @@ lint: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/decisions.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/transfers.py
 

@@ -54,6 +54,8 @@ class Timed:
         Batch curve of the server.
     has_cloud : bool
         Whether the tail runs in a cloud, and a part between head and tail at the edge.
+    policy : dict
+        What the scenario's policy is.
     engines : bool
         Whether a scenario can say it.
     """
@@ -64,6 +66,7 @@ class Timed:
     link: Mapping[str, Any] = field(default_factory=dict)
     batching: Mapping[str, str] | None = None
     has_cloud: bool = False
+    policy: Mapping[str, str] = field(default_factory=lambda: {"kind": "split", "at": "head"})
     engines: bool = True
 
 
@@ -71,6 +74,8 @@ _FEW = Setting(rate_per_s=3.0)
 _BATCHES = Setting(workers=1, edge_s=0.005)
 # no multiple of another time: who finds the queue full must not hang on the order of what happens at one instant
 _FULL = Setting(workers=3, edge_s=0.01003)
+# nor of two options, which are then never the same but for rounding
+_FREE = Setting(workers=2, rate_per_s=25.0, edge_s=0.01003, rest_s=0.06071)
 
 SYSTEMS = {
     "plain links": Timed(plain.run),
@@ -86,7 +91,7 @@ SYSTEMS = {
         full_queue.run, _FULL, serving={"queue_limit": _FULL.queue_limit, "when_full": "local"}
     ),
     "three tiers": Timed(three_tiers.run, has_cloud=True),
-    "a rule for each request": Timed(rule.run, engines=False),
+    "a rule for each request": Timed(rule.run, _FREE, policy={"kind": "adaptive"}),
 }
 
 #: scenarios as they are shipped, for which there is no textbook model; requests of each device for the
@@ -124,7 +129,7 @@ def document(folder: Path, timed: Timed, requests: int | None = None) -> dict[st
         server,
         count=setting.devices,
         workload={"arrivals": "poisson", "rate": f"{setting.rate_per_s} /s", "requests": count},
-        policies=[{"kind": "split", "at": "head"}],
+        policies=[dict(timed.policy)],
         serving=dict(timed.serving),
     )
     made["link"] |= {"propagation": f"{setting.propagation_s} s", **timed.link}
@@ -150,7 +155,7 @@ def over_three_tiers(folder: Path, setting: Setting) -> dict[str, Any]:
     }
 
 
-def _ready(reference: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Prepared:
+def ready(reference: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Prepared:
     """A scenario with one policy, ready to run."""
     system, plans = prepare(load_scenario(reference, overrides))
     workload = draw(sources(system), system.scenario.seed, 0)
@@ -160,7 +165,7 @@ def _ready(reference: str | Mapping[str, Any], overrides: Sequence[str] = ()) ->
 
 def prepared_bundled(name: str, requests: int) -> Prepared:
     """A shipped scenario with one policy that offloads, one replication, and so many requests of each device."""
-    return _ready(name, ["policies=[{kind: edge, encoding: jpeg}]", *length(requests)])
+    return ready(name, ["policies=[{kind: edge, encoding: jpeg}]", *length(requests)])
 
 
 def length(requests: int) -> list[str]:
@@ -171,7 +176,7 @@ def length(requests: int) -> list[str]:
 def prepared(timed: Timed, requests: int) -> Prepared:
     """One of `SYSTEMS`, with so many requests of each device."""
     with tempfile.TemporaryDirectory() as name:
-        return _ready(document(Path(name), timed, requests))
+        return ready(document(Path(name), timed, requests))
 
 
 def columns(ready: Prepared, log: RequestLog) -> object:

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from simulator.links.lora import LoraLink
     from simulator.links.markov import MarkovLink
     from simulator.links.trace import TraceLink
+    from simulator.policies.adaptive import AdaptivePolicy
     from simulator.policies.base import Policy
     from simulator.policies.best_of import BestOfPolicy
     from simulator.policies.cloud import CloudPolicy
     from simulator.policies.early_exit import EarlyExitPolicy
     from simulator.policies.edge import EdgePolicy
     from simulator.policies.local import LocalPolicy
-    from simulator.policies.online import Observation, OnlinePolicy
+    from simulator.policies.online import Observation, OnlinePolicy, ServerNews
     from simulator.policies.split import SplitPolicy
     from simulator.profiling.model import ModelProfile
     from simulator.studies.result import Result
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 #: classes for those who write a kind of their own, or a scenario in Python, and where each of them is
 _CLASSES = {
+    "AdaptivePolicy": "simulator.policies.adaptive",
     "BestOfPolicy": "simulator.policies.best_of",
     "BlockageLink": "simulator.links.blockage",
     "Card": "simulator.devices.card",
@@ -58,11 +60,13 @@ _CLASSES = {
     "Policy": "simulator.policies.base",
     "RooflineCompute": "simulator.devices.roofline",
     "ScenarioError": "simulator.errors",
+    "ServerNews": "simulator.policies.online",
     "SplitPolicy": "simulator.policies.split",
     "TraceLink": "simulator.links.trace",
 }
 
 __all__ = [
+    "AdaptivePolicy",
     "BestOfPolicy",
     "BlockageLink",
     "Card",
@@ -82,6 +86,7 @@ __all__ = [
     "Policy",
     "RooflineCompute",
     "ScenarioError",
+    "ServerNews",
     "SplitPolicy",
     "TraceLink",
     "check",

@@ -80,6 +80,10 @@ class ScenarioError(OffloadSimError):
     """A scenario that cannot be run as written."""
 
 
+class PolicyError(OffloadSimError):
+    """A policy that fails while it decides, or names what cannot run."""
+
+
 class ProfileError(OffloadSimError):
     """A model profile that is damaged, incomplete or inconsistent."""
 

@@ -25,6 +25,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "split": "simulator.policies.split:SplitPolicy",
             "early_exit": "simulator.policies.early_exit:EarlyExitPolicy",
             "best_of": "simulator.policies.best_of:BestOfPolicy",
+            "adaptive": "simulator.policies.adaptive:AdaptivePolicy",
         },
         "links": {
             "constant": "simulator.links.constant:ConstantLink",

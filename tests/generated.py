@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from simulator.links.lora import LoraLink
 from simulator.physics.link import Channel
 from simulator.physics.lora import uplink_airtime_s
+from simulator.plan.deciding import Basis, make_rule
 from simulator.plan.lora import LoraPlan, lay_out
 from simulator.plan.medium import LinkPlan, LossPlan
 from simulator.plan.plan import Plan
 from simulator.plan.routes import NO_ROW, make_routes
+from simulator.plan.rules import SERVERS_S
 from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.plan.visits import through_tiers
 from simulator.workload import Workload
@@ -173,9 +175,35 @@ def drawn_links(draw: Any, generator: np.random.Generator, devices: int, lossy: 
     }
 
 
+def with_drawn_rule(plan: Plan, generator: np.random.Generator, cuts: int, ways: int) -> Plan:
+    """The plan with a rule over some of the cuts of each group, of which any may be the one that it begins with.
+
+    In some cases options are nearly the same but for the server, so that news of it decide.
+    """
+    bases = []
+    for first, taken in zip(plan.chosen_row.tolist(), plan.taken, strict=True):
+        some = np.flatnonzero(generator.random(cuts) < 0.8)
+        rows = first + ways * (some if some.size else np.arange(cuts))
+        alone = np.eye(ways)[ways - 1]
+        shares = alone if taken is None else np.bincount(taken, minlength=ways) / taken.size
+        rates_bps = {name: float(generator.choice([1.0, 8.0, 64.0])) for name in plan.links}
+        bases.append(Basis(rows.astype(np.int32), shares, rates_bps))
+    begins = np.array([generator.choice(basis.rows) for basis in bases], dtype=np.int32)
+    rule = make_rule(plan, bases)
+    if generator.random() < 0.6:
+        constant_s, each_s = (
+            generator.integers(0, 4, rule.row.size) / 8,
+            generator.integers(0, 17, rule.each_s.shape) / 8,
+        )
+        weights = rule.weights * generator.choice([0.0, 0.0, 1.0], SERVERS_S + 1)
+        weights[:, SERVERS_S:] = rule.weights[:, SERVERS_S:]
+        rule = replace(rule, constant_s=constant_s, each_s=each_s, weights=weights)
+    return replace(plan, rule=rule, chosen_row=begins)
+
+
 @st.composite
-def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Workload]:
-    """A plan with one or two groups, and a workload for it; shares of the cases with losses and with cells."""
+def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2, ruled: float = 0.0) -> tuple[Plan, Workload]:
+    """A plan with one or two groups and a workload for it; shares of the cases with losses, with cells, with a rule."""
     exact = draw(st.integers(0, 3)) > 0
     generator = np.random.Generator(np.random.PCG64(draw(st.integers(0, 2**32 - 1))))
 
@@ -187,8 +215,10 @@ def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Wor
     groups = draw(st.integers(1, 2))
     ways = draw(st.integers(1, 3))
     devices = draw(st.integers(groups, MAX_DEVICES))
-    rows = groups * ways
-    on_device = np.repeat(generator.random(groups) < 0.6, ways)
+    is_ruled = ruled > 0 and generator.random() < ruled
+    cuts = int(generator.integers(2, 4)) if is_ruled else 1
+    rows = groups * cuts * ways
+    on_device = np.repeat(generator.random(groups * cuts) < 0.6, ways)
     offloaded = (generator.random(rows) < 0.8) | ~on_device
     count = draw(st.integers(1, MAX_REQUESTS))
     arrival = np.sort(times(count, draw(st.sampled_from([4, 20, 80]))))
@@ -208,7 +238,7 @@ def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Wor
         fallback_s=times(rows, 8) * offloaded,
         partition=tuple(f"cut{row}" for row in range(rows)),
         exit=tuple(f"exit{row}" for row in range(rows)),
-        chosen_row=np.arange(groups, dtype=np.int32) * ways,
+        chosen_row=np.arange(groups, dtype=np.int32) * cuts * ways,
         final=np.full(groups, ways - 1, dtype=np.int32),
         taken=tuple(generator.integers(0, ways, samples) if generator.random() < 0.5 else None for _ in range(groups)),
         group_of=group_of.astype(np.int32),
@@ -223,6 +253,8 @@ def cases(draw: Any, lossy: float = 0.2, shared: float = 0.2) -> tuple[Plan, Wor
         tolerates_loss=generator.random(groups) < 0.5,
     )
     plan = with_cells(plan, generator, shared)
+    if is_ruled:
+        plan = with_drawn_rule(plan, generator, cuts, ways)
     workload = Workload(
         arrival_s=arrival[order],
         device=device[order],

@@ -11,6 +11,7 @@ show has its mean power over a thousandth of the window.
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,9 +104,10 @@ class RadioTimelines:
                 requests *= _REQUESTS
             runs.append(run)
 
-    def tables(self) -> dict[str, pa.Table]:
-        """Table ``radio_timeline``; none when no radio is ever on the air."""
-        rows = [row for g, runs in self._runs.items() for row in _rows(self._system.groups[g].name, runs)]
+    def tables(self, without: Container[str] = ()) -> dict[str, pa.Table]:
+        """Table ``radio_timeline`` without some policies; none when no radio is ever on the air."""
+        kept = {g: [run for run in runs if run.policy not in without] for g, runs in self._runs.items()}
+        rows = [row for g, runs in kept.items() for row in _rows(self._system.groups[g].name, runs)]
         if not any(row["state"] in ON_AIR for row in rows):
             return {}
         import pyarrow as pa

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.engines.forward import is_forward
+from simulator.engines.forward import way_through
 from simulator.engines.log import RequestLog
 from simulator.errors import Problem, ScenarioError
 from simulator.plan.plan import Plan
@@ -74,5 +74,5 @@ def _frames(plan: Plan) -> float:
 def _is_compiled(plans: Sequence[Plan]) -> bool:
     """Whether machine code of all ways through the fast engine that the plans take lies in the cache beside it."""
     cache = Path(__file__).parent / "__pycache__"
-    ways = {"passes" if is_forward(plan) else "events" for plan in plans}
+    ways = {way_through(plan) for plan in plans}
     return all(any(cache.glob(f"fast._{way}.*.nbc")) for way in ways)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.engines import forward, loop, queues, records, serving, steps, world
+from simulator.engines import deciding, forward, loop, queues, records, serving, steps, world
 from simulator.engines.forward import pass_through
 from simulator.engines.interrupts import interrupts_held_back
 from simulator.engines.log import RequestLog, closed_log, columns_of, empty_book
@@ -44,6 +44,7 @@ _MODULES = (
     lora_talk,
     doors,
     serving,
+    deciding,
     world,
     loop,
     forward,
@@ -55,11 +56,12 @@ def _entry(name: str, has_lorawan: bool) -> Callable[..., Any]:
     """A compiled way through a run; the first call on a machine compiles it, later ones load it."""
     sources = "".join(inspect.getsource(module) for module in (*_MODULES, frames, steps, records))
     key = 2 * int(hashlib.sha256(sources.encode()).hexdigest()[:12], 16) + has_lorawan
-    compiled: Callable[..., Any] = _compiled(_WAYS[name](key), {"HAS_LORAWAN": has_lorawan}, {}, cache=True)
+    flags = {"HAS_LORAWAN": has_lorawan, "HAS_RULE": name == "decisions"}
+    compiled: Callable[..., Any] = _compiled(_WAYS[name](key), flags, {}, cache=True)
     return compiled
 
 
-# Both are closed over a number, which numba makes a part of the key of its cache.
+# All are closed over a number, which numba makes a part of the key of its cache.
 def _events(key: int) -> Callable[..., Any]:
     """The event loop."""
 
@@ -67,6 +69,15 @@ def _events(key: int) -> Callable[..., Any]:
         return key != 0 and simulate(state, agenda)
 
     return run_events
+
+
+def _decisions(key: int) -> Callable[..., Any]:
+    """The event loop with decisions anew for each request."""
+
+    def run_decisions(state: Any, agenda: Any) -> bool:
+        return key != 0 and simulate(state, agenda)
+
+    return run_decisions
 
 
 def _passes(key: int) -> Callable[..., Any]:
@@ -78,7 +89,7 @@ def _passes(key: int) -> Callable[..., Any]:
     return run_passes
 
 
-_WAYS = {"events": _events, "passes": _passes}
+_WAYS = {"events": _events, "decisions": _decisions, "passes": _passes}
 
 
 def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any], cache: bool = False) -> Any:
@@ -122,10 +133,13 @@ def run(plan: Plan, workload: Workload) -> RequestLog:
 
 
 def _run(plan: Plan, workload: Workload) -> RequestLog:
-    log = passed(plan, workload) if forward.is_forward(plan) else None
-    if log is not None:
-        return log
-    run_events = _entry("events", plan.lora is not None)
+    log = passed(plan, workload) if forward.way_through(plan) == "passes" else None
+    return looped(plan, workload) if log is None else log
+
+
+def looped(plan: Plan, workload: Workload) -> RequestLog:
+    """The log of a run from event to event, as every plan can be run."""
+    run_events = _entry("decisions" if plan.decides_anew else "events", plan.lora is not None)
     columns, rows = columns_of(plan), plan.rows(workload)
     book = empty_book(columns, workload.size)
     state = world.make_world(plan, workload, rows, columns, book)

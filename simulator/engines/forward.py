@@ -1,9 +1,9 @@
 """A shorter way through the common case: one pass for each stage, without an event list.
 
 Where stations are first-come queues without batches or limits, no radio sleeps, nothing is lost or shared on the air,
-and nobody comes to a station twice, the instants at a stage follow from the order in which requests reach it: those of
-a single server from the request before (Lindley 1952), those of several servers from who ends first (Kiefer and
-Wolfowitz 1955). A station that all devices share takes their streams merged.
+nobody comes to a station twice, and nothing is decided anew, the instants at a stage follow from the order in which
+requests reach it: those of a single server from the request before (Lindley 1952), those of several servers from who
+ends first (Kiefer and Wolfowitz 1955). A station that all devices share takes their streams merged.
 
 The order of events is that of `engines.log`. Where somebody comes to a station out of the order in which a device's
 requests left the stage before, the function gives up, and `engines.fast` runs the event loop.
@@ -83,7 +83,15 @@ def is_forward(plan: Plan) -> bool:
     """Whether a plan has none of what needs the event loop."""
     plain = all(plan.servers[stage.station].plain for stage in plan.stages if stage.kind == SERVER)
     once = not any(stage.served_by for stage in plan.stages)
-    return plain and once and plan.order == "arrival" and not plan.wakes and not plan.counts_bits
+    alone = not plan.decides_anew and not plan.wakes and not plan.counts_bits
+    return plain and once and plan.order == "arrival" and alone
+
+
+def way_through(plan: Plan) -> str:
+    """Which of the ways through `engines.fast` a plan takes first: ``passes``, ``events`` or ``decisions``."""
+    if plan.decides_anew:
+        return "decisions"
+    return "passes" if is_forward(plan) else "events"
 
 
 def make_passage(plan: Plan, workload: Workload, rows: Ints, columns: Columns, book: Book) -> Passage:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engines.deciding import HAS_RULE, note_answer, note_batch, note_come, note_gone, settle
 from simulator.engines.log import COMPLETED, DROPPED
 from simulator.engines.media.doors import (
     begins,
@@ -30,7 +31,7 @@ from simulator.engines.media.doors import (
 )
 from simulator.engines.queues import drop_first, leave_queue, push, queue_up
 from simulator.engines.serving import admits, batch_s, come, complete, enter, has_batch, leave_door, take_batch
-from simulator.engines.steps import AGAIN, END, GONE, IS_OVER, LOSE, NOBODY, OVER, REACH
+from simulator.engines.steps import AGAIN, END, GONE, IS_OVER, IS_THERE, LOSE, NOBODY, OVER, REACH
 from simulator.engines.world import World, slot
 from simulator.plan.routes import ANSWER_LOST, NO_REASON, NO_ROW
 from simulator.plan.stages import LINK, PROCESSOR, SERVER
@@ -107,6 +108,8 @@ def simulate(w: Any, agenda: Any) -> bool:
         now = coming
         if arrives:
             count[ARRIVED] += 1
+            if HAS_RULE:
+                settle(w, following, now)
             w.hall.at[following].leg = w.first[w.traffic.row[following]]
             join(w, agenda, following, now)
             continue
@@ -170,6 +173,8 @@ def join(w: Any, agenda: Any, request: int, now: float) -> None:
     else:
         station = stage.station + slot(stage, device)
         queue_up(w.hall.stations[station], w.hall.at, request, now)
+        if HAS_RULE:
+            note_come(w, request)
         consider(w, agenda, station)
 
 
@@ -224,6 +229,8 @@ def start_server(w: Any, agenda: Any, stage: Any, now: float) -> None:
     if not has_batch(hall, k, now):
         return
     leader = take_batch(hall, k)
+    if HAS_RULE:
+        note_batch(w, k, leader, now)
     total = 0.0
     request = leader
     while request != NOBODY:
@@ -273,6 +280,8 @@ def happen(w: Any, agenda: Any, request: int, now: float) -> None:
         join(w, agenda, request, now)
     elif what == LOSE:
         drop(w, request, w.legs[w.hall.at[request].leg].loss)
+    elif what == IS_THERE:
+        answered(w, request, now)
     else:
         follow(w, agenda, request, goes_on(w, request, w.traffic.device[request], what, now), now)
 
@@ -329,6 +338,8 @@ def end_leg(w: Any, agenda: Any, request: int, now: float) -> None:
     leg = w.legs[number]
     stage = w.stages[leg.stage]
     w.book.block[stage.column + 1, request] = now
+    if HAS_RULE:
+        note_gone(w, request, now)
     is_short = False
     if leg.loss != NO_REASON and stage.bits_column >= 0:
         is_short = w.book.block[stage.bits_column + 2, request] > 0
@@ -339,9 +350,18 @@ def end_leg(w: Any, agenda: Any, request: int, now: float) -> None:
     elif not leg.is_last:
         w.hall.at[request].leg = number + 1
         travel(w, agenda, request, leg.delay_s, now)
+    elif HAS_RULE:
+        expect(w, agenda, request, IS_THERE, now + leg.delay_s)
     elif now + leg.delay_s <= w.horizon_s:
-        w.book.block[w.book.finish, request] = now + leg.delay_s
-        w.hall.at[request].status = COMPLETED
+        answered(w, request, now + leg.delay_s)
+
+
+def answered(w: Any, request: int, now: float) -> None:
+    """The answer is on the device."""
+    w.book.block[w.book.finish, request] = now
+    w.hall.at[request].status = COMPLETED
+    if HAS_RULE:
+        note_answer(w, request)
 
 
 def drop(w: Any, request: int, reason: int) -> None:

@@ -17,12 +17,13 @@ import simpy
 
 from simulator.engines import agenda
 from simulator.engines.agenda import Agenda, Callbacks, Moment
+from simulator.engines.deciding import note_answer, note_batch, note_come, note_gone
 from simulator.engines.log import COMPLETED, DROPPED, RequestLog, closed_log, columns_of, empty_book
 from simulator.engines.media import doors
-from simulator.engines.observing import decided, observe
+from simulator.engines.observing import take_row
 from simulator.engines.queues import leave_queue, queue_up
 from simulator.engines.serving import admits, batch_s, come, complete, enter, has_batch, leave_door, take_batch
-from simulator.engines.steps import AGAIN, END, GONE, IS_OVER, LOSE, NOBODY, OVER, REACH, Step
+from simulator.engines.steps import AGAIN, END, GONE, IS_OVER, IS_THERE, LOSE, NOBODY, OVER, REACH, Step
 from simulator.engines.world import in_objects, make_world, slot
 from simulator.plan.plan import Plan
 from simulator.plan.routes import ANSWER_LOST, NO_REASON, NO_ROW
@@ -40,6 +41,7 @@ class Run:
         self.book = empty_book(self.columns, workload.size)
         self.w = in_objects(make_world(plan, workload, self.rows, self.columns, self.book))
         self.first_leg = [self.w.first[row] for row in self.rows.tolist()]
+        self.is_anew = plan.decides_anew
         hall = self.w.hall
         self.stations, self.at, self.block = hall.stations, hall.at, self.book.block
         self.legs, self.stages, self.device = self.w.legs, self.w.stages, self.w.traffic.device
@@ -50,6 +52,7 @@ class Run:
             END: [self.end],
             IS_OVER: [lambda moment: self.end_leg(moment.owner)],
             REACH: [lambda moment: self.join(moment.owner)],
+            IS_THERE: [lambda moment: self.answered(moment.owner, self.agenda.now)],
             LOSE: [lambda moment: self.drop(moment.owner, self.leg(moment.owner).loss)],
         }
         self.on_arrival: Callbacks = [self.arrive]
@@ -110,9 +113,8 @@ class Run:
         following = request + 1
         if following < len(arrival_s):
             self.agenda.at(arrival_s[following], agenda.DECISION + following, following, self.on_arrival)
-        if self.plan.online is not None:
-            seen = observe(self.plan, self.w, self.device[request], self.agenda.now)
-            self.rows[request] = decided(self.plan, self.plan.online, seen, int(self.workload.sample[request]))
+        if self.is_anew:
+            take_row(self.plan, self.w, request, int(self.workload.sample[request]), self.agenda.now)
             self.first_leg[request] = self.w.first[self.rows[request]]
         self.at[request].leg = self.first_leg[request]
         self.join(request)
@@ -133,6 +135,8 @@ class Run:
         else:
             number = stage.station + slot(stage, device)
             queue_up(self.stations[number], self.at, request, now)
+            if self.is_anew:
+                note_come(self.w, request)
             self.consider(number)
 
     def await_batch(self, k: int) -> None:
@@ -179,6 +183,8 @@ class Run:
         if not has_batch(hall, k, now):
             return
         request = leader = take_batch(hall, k)
+        if self.is_anew:
+            note_batch(self.w, k, leader, now)
         batch = []
         while request != NOBODY:
             batch.append(request)
@@ -224,6 +230,8 @@ class Run:
         leg, at, now = self.leg(request), self.at[request], self.agenda.now
         stage = self.stages[leg.stage]
         self.block[stage.column + 1, request] = now
+        if self.is_anew:
+            note_gone(self.w, request, now)
         is_short = leg.loss != NO_REASON and stage.bits_column >= 0 and self.block[stage.bits_column + 2, request] > 0
         if is_short and leg.is_last:
             self.drop(request, leg.loss)
@@ -235,9 +243,17 @@ class Run:
                 self.expect(request, REACH, now + leg.delay_s)
             else:
                 self.join(request)
+        elif self.is_anew:
+            self.expect(request, IS_THERE, now + leg.delay_s)
         elif now + leg.delay_s <= self.plan.horizon_s:
-            self.block[self.book.finish, request] = now + leg.delay_s
-            at.status = COMPLETED
+            self.answered(request, now + leg.delay_s)
+
+    def answered(self, request: int, now: float) -> None:
+        """The answer is on the device."""
+        self.block[self.book.finish, request] = now
+        self.at[request].status = COMPLETED
+        if self.is_anew:
+            note_answer(self.w, request)
 
     def go_on(self, moment: Moment) -> None:
         """An event of a transfer has come."""

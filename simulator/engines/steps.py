@@ -7,6 +7,8 @@ from typing import NamedTuple
 #: what a request's next event is: its service ends; its leg is over, and its station free already; it reaches its next
 #: queue; it arrives, but not all of its bits
 END, IS_OVER, REACH, LOSE = range(4)
+#: the answer is on the device: an event of its own only where the device learns from it
+IS_THERE = 8
 #: events of media: bits can flow in a shared cell; a LoRa frame may start, has ended; a part of an answer is there
 ENTERS, FRAME_START, FRAME_END, ANSWER_END = range(4, 8)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engines.deciding import beliefs_in_objects, make_beliefs
 from simulator.engines.log import CENSORED, Book, Columns
 from simulator.engines.media.cells import Cells, make_cells
 from simulator.engines.media.lora_state import Lora, make_lora
@@ -57,6 +58,7 @@ class World(NamedTuple):
     air : Air
     cells : Cells
     lora : Lora or ()
+    beliefs : Beliefs or ()
     book : Book
     horizon_s : float
     """
@@ -69,6 +71,7 @@ class World(NamedTuple):
     air: Air
     cells: Cells
     lora: Any
+    beliefs: Any
     book: Book
     horizon_s: float
 
@@ -144,6 +147,7 @@ def make_world(plan: Plan, workload: Workload, rows: NDArray[np.int32], columns:
         air=make_air(plan),
         cells=make_cells(cell_of, size),
         lora=_lora(plan, columns, size, layout.station),
+        beliefs=make_beliefs(plan, size),
         book=book,
         horizon_s=plan.horizon_s,
     )
@@ -229,5 +233,6 @@ def in_objects(w: World) -> World:
         air=convert(w.air, "wires", "radios"),
         cells=convert(w.cells, "cells"),
         lora=convert(w.lora, "devices", "groups", "rates", "bands", "silences", "asks") if w.lora else (),
+        beliefs=beliefs_in_objects(w.beliefs) if w.beliefs else (),
     )
     return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import pyarrow as pa
 from simulator.accounts.request_columns import RequestColumns, policy_names
 from simulator.accounts.window import Window
 from simulator.inference.comparability import conditions
+from simulator.inference.ended import ended_rows, ended_sentences
 from simulator.inference.metrics import METRICS, RunFacts, Subject
 from simulator.inference.selection import select, select_all
 from simulator.inference.statistics import SHARED_IDLE, Estimate, estimate_mean, make_blocks
@@ -38,6 +40,7 @@ def summarise(
     batches: int = 20,
     horizon_s: float | None = None,
     until_s: Sequence[float] = (),
+    ended: Mapping[str, str] = MappingProxyType({}),
 ) -> Summary:
     """Rows of summary.csv.
 
@@ -53,6 +56,8 @@ def summarise(
         Number of batches when there is one replication.
     until_s : sequence of float
         Per replication, when the first device had run out; infinite where nothing arrived later, empty for nowhere.
+    ended : mapping of str to str
+        Why policies have no requests, see `ended`.
     """
     window = Window(warmup_s, tuple(until_s))
     columns = requests if isinstance(requests, RequestColumns) else RequestColumns(requests)
@@ -70,7 +75,8 @@ def summarise(
     overloads = {key: known.overload for key, known in facts.items()}
     for row, reason in zip(rows, conditions(rows, overloads), strict=True):
         row["condition"] = reason
-    return Summary(tuple(rows), tuple(_cautions(said, len(observed))))
+    rows += ended_rows(rows, ended)
+    return Summary(tuple(rows), (*_cautions(said, len(observed)), *ended_sentences(rows)))
 
 
 def _cautions(said: Mapping[str, Mapping[str, Iterable[str]]], policies: int) -> Iterator[str]:

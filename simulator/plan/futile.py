@@ -65,7 +65,7 @@ def _priorities(system: System) -> Iterator[str]:
 
 def _crosses(plan: Plan, g: int) -> bool:
     choice = plan.choices[g]
-    return plan.online is not None or bool(choice.table.offloaded[choice.cut].any())
+    return plan.decides_anew or bool(choice.table.offloaded[choice.cut].any())
 
 
 def _there_and_back_s(plan: Plan, g: int, group: Group) -> float:
@@ -73,7 +73,7 @@ def _there_and_back_s(plan: Plan, g: int, group: Group) -> float:
     choice = plan.choices[g]
     offloaded, on_cloud = choice.table.offloaded[choice.cut], choice.table.on_cloud[choice.cut]
     beyond_s = 0.0
-    if group.cloud is not None and plan.online is None and on_cloud[offloaded].all():
+    if group.cloud is not None and not plan.decides_anew and on_cloud[offloaded].all():
         beyond_s = 2 * group.cloud.propagation_s
     return 2 * group.propagation_s + beyond_s
 

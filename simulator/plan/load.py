@@ -115,7 +115,7 @@ def offered_loads(system: System, plan: Plan, rates: Floats) -> tuple[tuple[Stat
 
 def is_known(plan: Plan) -> bool:
     """Whether the offered load follows from the plan, because the policy decides before the run."""
-    return plan.online is None
+    return not plan.decides_anew
 
 
 def _load(plan: Plan, stage: Stage, offered: float) -> float:

@@ -1,8 +1,8 @@
 """A policy worked out for a scenario: every number an engine needs, as arrays in SI units.
 
-There is an option for each (group, cut, way out), and a route for each option. A built-in policy decides before the
-run: it chooses one cut for each group, and the sample's records choose the way out; the engine looks the option up when
-a request arrives.
+There is an option for each (group, cut, way out), and a route for each option. Most policies decide before the run:
+they choose one cut for each group, and the sample's records choose the way out; the engine looks the option up when a
+request arrives. Others decide anew for each request, by a rule (`simulator.plan.rules`) or in Python.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from simulator.plan.choice import Choice, best_choice
 from simulator.plan.lora import LoraPlan
 from simulator.plan.medium import LinkPlan, cells_of, make_links
 from simulator.plan.routes import Routes, make_routes
+from simulator.plan.rules import Rule
 from simulator.plan.serving import ServingPlan, make_servers
 from simulator.plan.stages import Stage
 from simulator.plan.system import Group, System
@@ -72,7 +73,10 @@ class Plan:
     tolerates_loss : array of bool, shape (groups,)
         Whether a request goes on although bytes of its input were lost.
     online : OnlinePolicy or None
-        Decides for each request instead; then `rows` is only where every request starts from.
+        Decides for each request, in Python.
+    rule : Rule or None
+        What devices know and decide by, where a policy decides anew for each request; then `rows` is only where every
+        request starts from.
     cell_of : array of int, shape (devices,), or None
         Cell whose airtime a device shares, -1 for none; None when nobody shares.
     lora : LoraPlan or None
@@ -100,6 +104,7 @@ class Plan:
     horizon_s: float
     tolerates_loss: NDArray[np.bool_]
     online: OnlinePolicy | None = None
+    rule: Rule | None = None
     cell_of: NDArray[np.int32] | None = None
     lora: LoraPlan | None = None
 
@@ -107,6 +112,11 @@ class Plan:
     def groups(self) -> tuple[Group, ...]:
         """The groups as the policy sees them: with its model."""
         return tuple(choice.group for choice in self.choices)
+
+    @property
+    def decides_anew(self) -> bool:
+        """Whether each request is decided when it arrives, so that nobody knows before the run what it takes."""
+        return self.rule is not None
 
     @property
     def wakes(self) -> bool:

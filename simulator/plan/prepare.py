@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.errors import Problem, ScenarioError
+from simulator.plan.deciding import with_rule
 from simulator.plan.library import Library
 from simulator.plan.plan import Plan, make_plan
 from simulator.plan.system import System, resolve
@@ -31,7 +32,8 @@ def prepare(loaded: LoadedScenario, library: Library | None = None) -> tuple[Sys
         raise ScenarioError(loaded.located(error.problems)) from error
     for k, policy in enumerate(loaded.scenario.policies):
         try:
-            plans.append(make_plan(system, policy, ("policies", k)))
+            place = ("policies", k)
+            plans.append(with_rule(make_plan(system, policy, place), system, policy, place))
         except ScenarioError as error:
             problems += error.problems
     if problems:

@@ -17,7 +17,7 @@ def outside_fit(system: System, plans: Sequence[Plan]) -> list[str]:
 
 def _sends(plan: Plan, g: int) -> bool:
     choice = plan.choices[g]
-    return plan.online is not None or bool(choice.table.offloaded[choice.cut].any())
+    return plan.decides_anew or bool(choice.table.offloaded[choice.cut].any())
 
 
 def _sentence(group: Group, system: System) -> str:

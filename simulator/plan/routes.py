@@ -101,6 +101,11 @@ class Routes(NamedTuple):
         visits = np.bincount(row[here], minlength=self.rows) > 0
         return visits, np.bincount(row[here], self.legs["work"][here], self.rows).astype(np.float64)
 
+    def delays_s(self) -> Floats:
+        """Sum of the delays after the legs of each row; shape (rows,)."""
+        row = np.repeat(np.arange(self.rows), np.diff(self.first))
+        return np.bincount(row, self.legs["delay_s"], self.rows).astype(np.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class Visits:

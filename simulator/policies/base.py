@@ -14,6 +14,7 @@ from simulator.scenario.mistakes import shown
 from simulator.scenario.references import ModelReference
 
 Objective = Literal["latency", "energy"]
+Rule = Literal["fixed", "fastest_predicted_now"]
 #: a model's profile says which of them it has
 Encoding = Annotated[str, Field(min_length=1, max_length=60)]
 
@@ -35,6 +36,8 @@ class Intent:
         One threshold for each early exit; None when the exits are not evaluated.
     model : str or None
         Profile that it runs instead of the one that the scenario names.
+    rule : {"fixed", "fastest_predicted_now"}
+        Whether the cut is the same for all requests, or the one that is predicted to be the fastest when each arrives.
     """
 
     cut: tuple[str, ...] | None
@@ -42,6 +45,7 @@ class Intent:
     encoding: str | None = None
     thresholds: tuple[float, ...] | None = None
     model: str | None = None
+    rule: Rule = "fixed"
 
 
 class Policy(BaseModel):

@@ -29,7 +29,11 @@ class BestOfPolicy(Policy):
     @classmethod
     def _decides_before_the_run(cls, options: tuple[Any, ...]) -> tuple[Any, ...]:
         """Refuse what has no prediction, because it decides anew for each request."""
-        late = [k for k, option in enumerate(options) if isinstance(option, OnlinePolicy)]
+        late = [
+            k
+            for k, option in enumerate(options)
+            if isinstance(option, OnlinePolicy) or any(intent.rule != "fixed" for intent in option.intents())
+        ]
         if late:
             message = "decides anew for each request, so that nothing is predicted of it"
             raise nested(*(Problem(f"{options[k].label()} {message}", "leave it out", (k,)) for k in late))

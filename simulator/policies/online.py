@@ -1,4 +1,4 @@
-"""Policies written in Python that decide anew for each request, from what the device can see when it arrives.
+"""Policies written in Python that decide anew for each request, from what its device knows when it arrives.
 
 A third party subclasses `OnlinePolicy`, gives it a ``kind``, and names it in the entry point group
 ``offload_sim.policies``. Such policies run on the reference engine only; the built-in ones are data for every engine.
@@ -6,6 +6,7 @@ A third party subclasses `OnlinePolicy`, gives it a ``kind``, and names it in th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -14,8 +15,25 @@ from simulator.policies.base import Encoding, Intent, Policy
 
 
 @dataclass(frozen=True)
+class ServerNews:
+    """What a device last heard of a server.
+
+    Attributes
+    ----------
+    waiting : int
+        Requests that waited when a worker had taken the batch of a request whose answer has come since; 0 before the
+        first answer.
+    age_s : float
+        Time since that batch was taken; infinite before the first answer.
+    """
+
+    waiting: int
+    age_s: float
+
+
+@dataclass(frozen=True)
 class Observation:
-    """What is known when a request arrives; completions of the same instant have already happened.
+    """What a device knows when its request arrives; completions of the same instant have already happened.
 
     Attributes
     ----------
@@ -23,19 +41,32 @@ class Observation:
         Instant of the arrival.
     device : int
         Number of the device.
+    waiting_device, waiting_uplink : int
+        Requests that wait at its processor and at its uplink; those in service do not count, nor one that can start at
+        this instant.
+    backlog_device_s : float
+        Work of all who stand at its processor, as a whole for who is in service; its mean where a sample may leave at
+        an exit.
+    backlog_uplink_bits : float
+        Bits of all messages that stand at its uplink, as a whole for the one that is being sent.
     uplink_rate_bps : float
-        Rate of its uplink at this instant.
-    waiting_device, waiting_uplink, waiting_edge : int
-        Requests that wait at its processor, at its uplink and at the edge server; those in service do not count, nor
-        those that can start, or join a batch that an idle worker gathers, at this instant.
+        Bits of the last message over the time that they took on the uplink, waking of the radio left out; before the
+        first one the mean rate of the link.
+    uplink_rate_age_s : float
+        Time since the end of that transfer; infinite before the first one.
+    servers : mapping of str to ServerNews
+        What the answers told of each server, by the name of its stage.
     """
 
     now_s: float
     device: int
-    uplink_rate_bps: float
     waiting_device: int
     waiting_uplink: int
-    waiting_edge: int
+    backlog_device_s: float
+    backlog_uplink_bits: float
+    uplink_rate_bps: float
+    uplink_rate_age_s: float
+    servers: Mapping[str, ServerNews]
 
 
 class OnlinePolicy(Policy):

@@ -216,7 +216,7 @@ def _sentence(plan: Plan, g: int) -> str:
     cut = choice.table.names[choice.cut]
     dimension = "time" if intent.objective == "latency" else "energy"
     predicted = human(float(choice.scores[choice.cut]), dimension)
-    if plan.online is not None:
+    if plan.decides_anew:
         return f"{plan.policy}: decides anew for each request; the least predicted latency is {predicted} at {cut}."
     if choice.alternatives:
         model = "" if intent.model is None else f" of {choice.profile.name}"

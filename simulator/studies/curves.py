@@ -9,7 +9,7 @@ chooses anew at each rate. Crossovers are found by bisection between two neighbo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +34,8 @@ _MOST_GROUPS = 12
 METRICS = ("latency_s", "energy_j")
 
 
-def rate_sweep(system: System, plans: list[Plan]) -> dict[str, pa.Table]:
-    """Tables ``rate_sweep`` and ``rate_sweep_crossovers``."""
+def rate_sweep(system: System, plans: list[Plan], without: Container[str] = ()) -> dict[str, pa.Table]:
+    """Tables ``rate_sweep`` and ``rate_sweep_crossovers``, without some policies."""
     import pyarrow as pa
 
     sweep: list[Row] = []
@@ -43,7 +43,7 @@ def rate_sweep(system: System, plans: list[Plan]) -> dict[str, pa.Table]:
     for g, group in enumerate(system.groups[:_MOST_GROUPS]):
         if group.lora is not None:
             continue
-        curves, changes = _of_group(system, plans, g)
+        curves, changes = _of_group(system, plans, g, without)
         sweep += [{"group": group.name, **row} for row in curves]
         crossovers += [{"group": group.name, **row} for row in changes]
     if not sweep:
@@ -54,18 +54,19 @@ def rate_sweep(system: System, plans: list[Plan]) -> dict[str, pa.Table]:
     }
 
 
-def _of_group(system: System, plans: list[Plan], g: int) -> tuple[list[Row], list[Row]]:
+def _of_group(system: System, plans: list[Plan], g: int, without: Container[str]) -> tuple[list[Row], list[Row]]:
     """Points of the curves of one group, and where its best policy changes."""
     group = system.groups[g]
     mean = group.uplink.mean_rate_bps
     grid = np.geomspace(mean / 10**_DECADES, mean * 10**_DECADES, _POINTS)
-    choices = [plan.choices[g] for plan in plans]
+    shown = [k for k, plan in enumerate(plans) if plan.policy not in without]
+    choices = [plans[k].choices[g] for k in shown]
 
     def at(rates_bps: Floats, policies: Sequence[int]) -> Floats:
         return np.stack([_at(choices[k], rates_bps) for k in policies], axis=1)
 
-    values = at(grid, range(len(plans)))
-    labels = [plan.policy for plan in plans]
+    values = at(grid, range(len(shown)))
+    labels = [plans[k].policy for k in shown]
     curves: list[Row] = [
         {"uplink_rate_bps": float(rate), "policy": label, **dict(zip(METRICS, map(float, values[n, k]), strict=True))}
         for k, label in enumerate(labels)

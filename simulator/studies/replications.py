@@ -18,6 +18,8 @@ from simulator.accounts.energy import busy_s, end_of_run_s
 from simulator.accounts.window import Window, first_run_out_s, require_requests
 from simulator.engines.choose import choose, effort
 from simulator.engines.log import RequestLog
+from simulator.errors import PolicyError, Problem
+from simulator.inference.ended import ENDED
 from simulator.inference.metrics import RunFacts
 from simulator.inference.run_length import shortness
 from simulator.inference.saturation import Loads, loads_of, overload
@@ -65,7 +67,9 @@ class Replications(Generic[T]):
         self._system = system
         self._plans = plans
         self._record = record
-        self._records: list[T] = []
+        self._records: list[list[T]] = [[] for _ in plans]
+        #: why policies have ended by an error, by name; they have no records and no facts
+        self.ended: dict[str, str] = {}
         self._busy: dict[tuple[str, str], _Busy] = {}
         self.offered: Loads = {}
         self.loads = StationLoads(system)
@@ -89,6 +93,8 @@ class Replications(Generic[T]):
         ScenarioError
             When no request arrives or the warm-up outlasts the run, an arrival file cannot be used, or channels do not
             fit into memory.
+        PolicyError
+            When all policies have ended by an error.
         """
         system, drawn_from = self._system, sources(self._system)
         workload = draw(drawn_from, system.scenario.seed, self.count)
@@ -100,13 +106,21 @@ class Replications(Generic[T]):
         plans = with_drawn_channels(self._plans, system, self.count, drawn_until_s)
         self.engine, simulate = choose(engine, effort(plans, workload.size) * expected, plans)
         for k in range(len(plans)):
-            log = simulate(plans[k], workload)
-            while not reaches(system, _ends_s(log), workload.device, drawn_until_s):
-                drawn_until_s *= 2
-                plans = with_channels_until(plans, system, self.count, drawn_until_s)
+            if plans[k].policy in self.ended:
+                advance()
+                continue
+            try:
                 log = simulate(plans[k], workload)
+                while not reaches(system, _ends_s(log), workload.device, drawn_until_s):
+                    drawn_until_s *= 2
+                    plans = with_channels_until(plans, system, self.count, drawn_until_s)
+                    log = simulate(plans[k], workload)
+            except PolicyError as error:
+                self._end(k, error)
+                advance()
+                continue
             plan = plans[k]
-            self._records.append(self._record(system, plan, workload, log, self.count))
+            self._records[k].append(self._record(system, plan, workload, log, self.count))
             self._note_busy(plan, workload, log, counted_until_s)
             self.loads.note(plan, log)
             advance()
@@ -119,8 +133,7 @@ class Replications(Generic[T]):
 
     def records(self) -> list[T]:
         """What was kept, policy by policy, and of each policy replication by replication."""
-        policies = len(self._plans)
-        return [self._records[k] for first in range(policies) for k in range(first, len(self._records), policies)]
+        return [record for records in self._records for record in records]
 
     def facts(self) -> dict[tuple[str, str], RunFacts]:
         """What the requests cannot tell: utilisations, offered loads and published accuracies, by policy and group."""
@@ -133,6 +146,8 @@ class Replications(Generic[T]):
         }
         facts = {}
         for (policy, group), noted in self._busy.items():
+            if policy in self.ended:
+                continue
             stations = self.offered.get((policy, group), ())
             reason = overload(stations)
             facts[policy, group] = RunFacts(
@@ -145,6 +160,14 @@ class Replications(Generic[T]):
                 short="" if reason else shortness(self.loads.stations(policy, names.index(group))),
             )
         return facts
+
+    def _end(self, k: int, error: PolicyError) -> None:
+        """Forget a policy that has raised; the others go on."""
+        policy = self._plans[k].policy
+        self.ended[policy] = f"{ENDED}: replication {self.count}, {error.problems[0].message}"
+        self._records[k].clear()
+        if len(self.ended) == len(self._plans):
+            raise PolicyError(Problem(f"{name} {reason}") for name, reason in self.ended.items())
 
     def _begin(self, workload: Workload, until_s: float) -> None:
         """Note what counts in the next replication, and refuse a warm-up that leaves nothing."""

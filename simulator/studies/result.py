@@ -124,6 +124,7 @@ def build_result(
     batches: int,
     horizon_s: float | None = None,
     until_s: Sequence[float] = (),
+    ended: Mapping[str, str] = MappingProxyType({}),
     drawing: Drawing = NO_FIGURES,
 ) -> Result:
     """A result from a finished run: computes the summary and the paired differences.
@@ -134,12 +135,20 @@ def build_result(
         As in `Result`; the manifest gains ``name``, ``scenario``, ``warmup_s``, ``left_out`` (requests of the warm-up
         and of the cool-down), further ``cautions`` and, where there is a cool-down, ``first_run_out_s`` of each
         replication.
-    facts, warmup_s, batches, horizon_s, until_s
+    facts, warmup_s, batches, horizon_s, until_s, ended
         As in `summary.summarise`.
     """
     window = Window.of(warmup_s, until_s)
     columns = RequestColumns(table)
-    summary = summarise(columns, facts, warmup_s=warmup_s, batches=batches, horizon_s=horizon_s, until_s=window.until_s)
+    summary = summarise(
+        columns,
+        facts,
+        warmup_s=warmup_s,
+        batches=batches,
+        horizon_s=horizon_s,
+        until_s=window.until_s,
+        ended=ended,
+    )
     outlasting = [] if horizon_s is not None else _outlasting(table)
     full = {
         **manifest,

@@ -104,11 +104,12 @@ def run_scenario(
         requests,
         runs.facts(),
         manifest=manifest,
-        curves=rate_sweep(system, plans) | timelines.tables(),
+        curves=rate_sweep(system, plans, runs.ended) | timelines.tables(runs.ended),
         warmup_s=scenario.statistics.warmup,
         batches=scenario.statistics.batches,
         horizon_s=scenario.horizon,
         until_s=runs.until_s,
+        ended=runs.ended,
         drawing=drawing,
     )
     return result if output_dir is None else write_result(result, output_dir, ("svg",) if plots else ())

@@ -78,6 +78,7 @@ def drawn(folder: Path, number: int) -> dict[str, Any]:
             {"kind": "split", "at": [cuts[pair[0]], cuts[pair[1]]], "name": "pair"},
             {"kind": "early_exit", "at": ["head", "middle"], "thresholds": [0.4]},
             {"kind": "split", "best": draw.choice(["latency", "energy"])},
+            {"kind": "adaptive", "encoding": "uint8"},
         ],
         **({"horizon": "4 s"} if draw.random() < 0.3 else {}),
     )

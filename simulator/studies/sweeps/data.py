@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import Problem, ResultError
+from simulator.inference.ended import ended_sentences
 from simulator.inference.metrics import REQUIRED, SUMMARY_COLUMNS
 from simulator.studies.axes import AxisView, of_column
 from simulator.studies.csvtext import filled
@@ -35,7 +36,7 @@ class SweepData:
     points, found, failed : int
         Points of the grid, points with rows, points that failed.
     cautions : tuple of str
-        What the profiles of the points leave out.
+        What the profiles of the points leave out, and which policies ended by an error.
     drawing : Drawing
         Who draws its figures.
     """
@@ -118,6 +119,7 @@ def load_sweep(directory: str | Path, drawing: Drawing = NO_FIGURES) -> SweepDat
     places = [{cell: place for place, cell in enumerate(axis.cells)} for axis in axes]
     rows.sort(key=lambda row: [place[row[axis.path]] for place, axis in zip(places, axes, strict=True)])
     found = len({row["point"] for row in rows})
+    cautions = (*cautions, *ended_sentences(rows))
     return SweepData(folder, axes, tuple(rows), points, found, _failed(folder), cautions, drawing)
 
 

@@ -160,6 +160,7 @@ class PointRunner:
                 batches=scenario.statistics.batches,
                 horizon_s=scenario.horizon,
                 until_s=runs.until_s,
+                ended=runs.ended,
             ).rows
             if setting.precision is None:
                 return tuple({**row, "replications": runs.count} for row in rows)

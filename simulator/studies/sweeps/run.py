@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from simulator.errors import Problem, ScenarioError, SweepError
+from simulator.inference.ended import ENDED, ended_sentences
 from simulator.scenario.grid import Grid
 from simulator.studies.sweeps.crew import Crew, OwnProcess, Processes
 from simulator.studies.sweeps.dispatch import Dispatch
@@ -75,7 +76,7 @@ class SweepResult:
         In order of the grid.
     wall_s : float
     cautions : tuple of str
-        What the profiles of the points leave out.
+        What the profiles of the points leave out, and which policies ended by an error at points computed now.
     """
 
     directory: Path
@@ -184,6 +185,7 @@ class Session:
         self._begun = self._written = time.perf_counter()
         self._found = self._computed = 0
         self._failed: dict[int, Failure] = {}
+        self._ended: dict[int, list[Mapping[str, Any]]] = {}
 
     def __enter__(self) -> Self:
         self._open.enter_context(self._folder)
@@ -214,8 +216,10 @@ class Session:
         wall_s = time.perf_counter() - self._begun
         failed = self._failures()
         sweep = self._sweep
+        ended = ended_sentences(row for number in sorted(self._ended) for row in self._ended[number])
+        cautions = (*sweep.cautions, *ended)
         return SweepResult(
-            self._folder.folder, sweep.grid, sweep.schema, points, self._computed, failed, wall_s, sweep.cautions
+            self._folder.folder, sweep.grid, sweep.schema, points, self._computed, failed, wall_s, cautions
         )
 
     def _failures(self) -> tuple[Failure, ...]:
@@ -252,7 +256,9 @@ class Session:
             self._computed += 1
             self._known.add(finished.identity)
             place = {"point": finished.identity, **grid.row(indices)}
-            self._waiting += ({**place, **row} for row in finished.rows)
+            rows = [{**place, **row} for row in finished.rows]
+            self._waiting += rows
+            self._ended[finished.number] = [row for row in rows if row["condition"].startswith(ENDED)]
         else:
             problems = [self._sweep.inputs.told(problem) for problem in finished.problems]
             self._fail(finished.number, grid.located(indices, problems), finished.is_defect)
