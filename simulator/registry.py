@@ -1,7 +1,8 @@
-"""Names of kinds that a file may use (link kinds, policies, compute models) and the class behind each.
+"""Names of kinds that a file may use (links, policies, codecs, compute models) and the class behind each.
 
 The built-in kinds stand here as strings, so that nothing is imported before it is used; third parties add theirs
-through entry points in the groups ``offload_sim.policies``, ``offload_sim.links`` and ``offload_sim.compute``.
+through entry points in the groups ``offload_sim.policies``, ``offload_sim.links``, ``offload_sim.codecs`` and
+``offload_sim.compute``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "markov": "simulator.links.markov:MarkovLink",
             "blockage": "simulator.links.blockage:BlockageLink",
             "lora": "simulator.links.lora:LoraLink",
+        },
+        "codecs": {
+            "quantise": "simulator.codecs.quantise:QuantiseCodec",
+            "ratio": "simulator.codecs.ratio:RatioCodec",
+            "sized": "simulator.codecs.sized:SizedCodec",
         },
         "compute": {
             "roofline": "simulator.devices.roofline:RooflineCompute",

@@ -92,7 +92,7 @@ def _correct(plan: Plan, workload: Workload, log: RequestLog, group: NDArray[np.
     first_row = plan.first_rows
     correct = np.full(workload.size, np.nan)
     for g, member in enumerate(plan.groups):
-        if member.samples is None:
+        if member.samples is None or plan.choices[g].alters:
             continue
         mine = (group == g) & completed
         ways = len(plan.choices[g].table.exits)

@@ -18,13 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from simulator import paths
 from simulator.devices.batching import BatchCurve
+from simulator.devices.roofline import RooflineCompute
 from simulator.devices.sourced import Sourced, read_card
 from simulator.devices.variability import Variability
 from simulator.errors import Problem
 from simulator.profiling.model import ModelProfile
 from simulator.scenario.kinds import Registered
 from simulator.scenario.mistakes import nested
-from simulator.scenario.quantities import PositiveSize, Power
+from simulator.scenario.quantities import Bandwidth, PositiveSize, Power
 from simulator.units import human
 
 #: bytes of one element at each precision
@@ -36,6 +37,15 @@ class ComputeModel(Protocol):
 
     def layer_times_s(self, profile: ModelProfile, element_bytes: int) -> NDArray[np.float64]:
         """Time of every layer of a profile in seconds, shape (n,); 0 for fused layers and reshapes."""
+
+
+class CodecRates(BaseModel):
+    """Speed of a codec on a machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encode: Sourced[Bandwidth] = Field(description="Bytes that are read in a second while encoding.")
+    decode: Sourced[Bandwidth] = Field(description="Bytes that come out in a second while decoding.")
 
 
 class Card(BaseModel):
@@ -61,6 +71,10 @@ class Card(BaseModel):
         None, description="How the time of a batch grows with its size; without it the server takes no batches."
     )
     variability: Variability | None = Field(None, description="Run-to-run variation; none if left out.")
+    codecs: Mapping[str, CodecRates] | None = Field(
+        None,
+        description="How fast encodings of the input (`jpeg`) and numbers of fewer bits (`quantise`) are made.",
+    )
 
     @model_validator(mode="after")
     def _computing_takes_power(self) -> Self:
@@ -111,6 +125,26 @@ class Card(BaseModel):
         """
         compute: ComputeModel = self.compute
         return compute.layer_times_s(profile, self.element_bytes)
+
+    def encode_s(self, codec: str, read_bytes: float, written_bytes: float) -> float | None:
+        """Time of encoding by a codec; None where the card does not say.
+
+        As its rates say; quantising else as one elementwise layer of its compute model.
+        """
+        if self.codecs is not None and codec in self.codecs:
+            return read_bytes / self.codecs[codec].encode.value
+        return self._elementwise_s(codec, read_bytes + written_bytes)
+
+    def decode_s(self, codec: str, read_bytes: float, written_bytes: float) -> float | None:
+        """Time of decoding, likewise."""
+        if self.codecs is not None and codec in self.codecs:
+            return written_bytes / self.codecs[codec].decode.value
+        return self._elementwise_s(codec, read_bytes + written_bytes)
+
+    def _elementwise_s(self, codec: str, moved_bytes: float) -> float | None:
+        if codec == "quantise" and isinstance(self.compute, RooflineCompute):
+            return self.compute.elementwise_s(moved_bytes)
+        return None
 
     def misfit(self, name: str, weights: float, activations: float) -> str | None:
         """Why layers do not fit into memory; None if they do.

@@ -122,6 +122,10 @@ class RooflineCompute(BaseModel):
         """The rate that serves a kind of layer, its own or the default one."""
         return self.rates[kind] if kind in self.rates else self.rates["default"]
 
+    def elementwise_s(self, moved_bytes: float) -> float:
+        """Time of one elementwise layer that moves so many bytes; its arithmetic hides behind them."""
+        return float(moved_bytes / self.bandwidth.value + self.overhead.value)
+
     def layer_times_s(self, profile: ModelProfile, element_bytes: int) -> NDArray[np.float64]:
         """Time of every layer of a profile in seconds, tensors stored with ``element_bytes`` each; shape (n,)."""
         macs, moved, integers = layer_work(profile)

@@ -3,19 +3,22 @@
 For a partition and a way out (an early exit or the final output): seconds on each tier, bytes over each link. Layers
 run in the profile's topological order; the head of an exit runs right after the layer that feeds it, and costs its time
 whether or not the sample leaves there; where the input feeds it, it runs first, on a server for the cut ``input``.
-Compressing the input costs no device time here.
+Encoding and decoding are work of the tiers between which a message goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.codecs.base import Codec, Message
 from simulator.devices.card import Card
+from simulator.errors import Problem, ScenarioError
 from simulator.physics.packets import in_packets_bytes
 from simulator.plan.system import Group
 from simulator.profiling.graph import INPUT, Exit, size_at
@@ -107,6 +110,7 @@ def candidates(
     encoding: str,
     with_exits: bool,
     over_cloud: bool = False,
+    codec: Codec | None = None,
 ) -> Candidates:
     """Tabulate every cut of a group's model, or every pair of cuts.
 
@@ -124,6 +128,13 @@ def candidates(
         Whether the exit heads are evaluated; without them the final output is the only way out.
     over_cloud : bool
         Whether there is an option for each pair of cuts; otherwise all that leaves the device runs on the edge server.
+    codec : Codec or None
+        How features are encoded that cross a link; None where they go as the sender holds them.
+
+    Raises
+    ------
+    ScenarioError
+        For a machine whose card does not say how fast it encodes or decodes.
     """
     profile = group.profile
     exits = profile.exits if with_exits else ()
@@ -143,21 +154,31 @@ def candidates(
     if over_cloud:
         farthest = _Times(servers[1], profile, exits, slowdowns[1])
         cloud_s = np.where(on_cloud, farthest.between(there, trunk, heads_there, heads), 0.0)
-    bytes_up = np.where(offloaded, _messages(cuts, group, group.card, encoding)[first], 0.0)
+    up, beyond = (_messages(cuts, group, card, encoding, codec) for card in (group.card, servers[0]))
+    bytes_up = np.where(offloaded, up.size_bytes[first], 0.0)
     # what the edge computes nothing with it forwards as it is
-    bytes_beyond = np.where(on_edge, _messages(cuts, group, servers[0], encoding)[second], bytes_up)
+    bytes_beyond = np.where(on_edge, beyond.size_bytes[second], bytes_up)
+    encode_s = np.where(offloaded, up.encode_s[first], 0.0)
+    edge_decode_s = np.where(on_edge, up.decoded_by(servers[0], slowdowns[0])[first], 0.0)
+    edge_encode_s = np.where(on_edge & on_cloud, slowdowns[0] * beyond.encode_s[second], 0.0)
+    if over_cloud:
+        forwarded_s = up.decoded_by(servers[1], slowdowns[1])[first]
+        cloud_decode_s = np.where(on_edge, beyond.decoded_by(servers[1], slowdowns[1])[second], forwarded_s)
+        cloud_s = cloud_s + np.where(on_cloud, cloud_decode_s, 0.0)
     return Candidates(
         cuts=tuple(cuts[k] for k in first),
         names=_names(cuts, first, second),
         exits=tuple(way.name for way in ways),
-        device_s=near.between(0, here, 0, heads_here),
-        edge_s=np.where(on_edge, far.between(here, there, heads_here, heads_there), 0.0),
+        device_s=near.between(0, here, 0, heads_here) + encode_s,
+        edge_s=np.where(on_edge, far.between(here, there, heads_here, heads_there), 0.0)
+        + edge_decode_s
+        + edge_encode_s,
         cloud_s=cloud_s,
         bytes_up=bytes_up,
         bytes_beyond=np.where(on_cloud, bytes_beyond, 0.0),
         bytes_back=np.where(on_cloud, _answers(group, ways)[second], 0.0),
         bytes_down=np.where(offloaded, _answers(group, ways)[first], 0.0),
-        on_device=(here > 0) | (heads_here > 0),
+        on_device=(here > 0) | (heads_here > 0) | (encode_s > 0),
         offloaded=offloaded,
         on_edge=on_edge,
         on_cloud=on_cloud,
@@ -203,15 +224,75 @@ class _Times:
         return time_s
 
 
-def _messages(cuts: Sequence[CutPoint], group: Group, card: Card, encoding: str) -> Floats:
-    """What is sent at each cut by a machine with a card, shape (cuts, 1)."""
-    known = group.profile.encodings.get(encoding)
-    input_bytes = group.profile.sent_input_bytes if known is None else known.size_bytes
-    sizes = [
-        size_at(card.element_bytes, float(cut.bytes), float(cut.integer_bytes)) if cut.layers else input_bytes
-        for cut in cuts
-    ]
-    return _sent(np.array(sizes)[:, None], group)
+@dataclass(frozen=True, eq=False)
+class _Messages:
+    """What one machine sends at each cut; arrays of shape (cuts, 1).
+
+    Attributes
+    ----------
+    size_bytes, encode_s : array
+    decoders : tuple of callable
+        For each cut, the time that a machine takes to read what was sent.
+    """
+
+    size_bytes: Floats
+    encode_s: Floats
+    decoders: tuple[Callable[[Card], float], ...]
+
+    def decoded_by(self, card: Card, slowdown: float) -> Floats:
+        """Time of decoding on a machine, shape (cuts, 1)."""
+        return slowdown * np.array([decoder(card) for decoder in self.decoders])[:, None]
+
+
+def _messages(cuts: Sequence[CutPoint], group: Group, card: Card, encoding: str, codec: Codec | None) -> _Messages:
+    """What a machine with a card sends at each cut."""
+    profile = group.profile
+    known = profile.encodings.get(encoding)
+    input_bytes = profile.sent_input_bytes if known is None else known.size_bytes
+    picture = profile.encodings.get("uint8")
+    raw_bytes = input_bytes if picture is None else picture.size_bytes
+    sizes: list[float] = []
+    encode_s: list[float] = []
+    decoders: list[Callable[[Card], float]] = []
+    for cut in cuts:
+        if cut.layers == 0:
+            sizes.append(input_bytes)
+            # what no card knows is a change of type, which takes nothing
+            encode_s.append(card.encode_s(encoding, raw_bytes, input_bytes) or 0.0)
+            decoders.append(partial(_read_input_s, encoding, input_bytes, raw_bytes))
+        elif codec is None or cut.bytes == 0:
+            sizes.append(size_at(card.element_bytes, float(cut.bytes), float(cut.integer_bytes)))
+            encode_s.append(0.0)
+            decoders.append(_nothing_s)
+        else:
+            numbers = (cut.bytes - cut.integer_bytes) / 4
+            message = Message(numbers, float(cut.integer_bytes), cut.tensors, numbers * card.element_bytes)
+            sizes.append(codec.size_bytes(message))
+            encode_s.append(_known_s(codec.encode_s(message, card), card, codec))
+            decoders.append(partial(_read_features_s, codec, message))
+    return _Messages(_sent(np.array(sizes)[:, None], group), np.array(encode_s)[:, None], tuple(decoders))
+
+
+def _nothing_s(card: Card) -> float:  # noqa: ARG001
+    return 0.0
+
+
+def _read_input_s(encoding: str, input_bytes: float, raw_bytes: float, card: Card) -> float:
+    return card.decode_s(encoding, input_bytes, raw_bytes) or 0.0
+
+
+def _read_features_s(codec: Codec, message: Message, card: Card) -> float:
+    held = replace(message, stored_bytes=message.numbers * card.element_bytes)
+    return _known_s(codec.decode_s(held, card), card, codec)
+
+
+def _known_s(time_s: float | None, card: Card, codec: Codec) -> float:
+    """A time of a codec, where the machine's card says it."""
+    if time_s is None:
+        message = f"{card.name} does not say how fast it makes and reads {codec.label}"
+        hint = "write codecs: {quantise: {encode: ..., decode: ...}} on its card, or a codec with its own times"
+        raise ScenarioError(Problem(message, hint, ("codec",)))
+    return time_s
 
 
 def _sent(size_bytes: Floats, group: Group) -> Floats:

@@ -67,6 +67,19 @@ class Choice:
         """The model."""
         return self.group.profile
 
+    @property
+    def alters(self) -> bool:
+        """Whether a codec changes the features that its option sends, so that records say nothing of the answers."""
+        sends = self.table.offloaded[self.cut].any() and self.table.cuts[self.cut].layers > 0
+        return bool(sends) and self.intent.codec is not None and not self.intent.codec.is_exact
+
+    @property
+    def top1(self) -> float | None:
+        """Published accuracy of the model, or what the codec leaves of it; None where nobody knows."""
+        if self.alters and self.intent.codec is not None:
+            return self.intent.codec.top1(self.profile.name)
+        return self.profile.top1
+
     def expected(self, objective: Objective) -> float:
         """Predicted latency or energy of the chosen option."""
         table = self.prediction.latency_s if objective == "latency" else self.prediction.energy_j
@@ -132,12 +145,13 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     encoding = _encoding(profile, intent)
     taken, shares = _ways_out(group, intent)
     _require_order(system, profile, intent)
+    _require_features(profile, intent)
     servers, rules = [system.server], [system.scenario.serving]
     if system.cloud is not None:
         servers, rules = [*servers, system.cloud.card], [*rules, system.cloud.serving]
     slowdowns = tuple(1 / (1 - rule.background_load) for rule in rules)
     over_cloud = system.cloud is not None and (intent.cut is None or len(intent.cut) > 1)
-    details = (slowdowns, encoding, taken is not None, over_cloud)
+    details = (slowdowns, encoding, taken is not None, over_cloud, intent.codec)
     table = system.library.tabulate(candidates, group, tuple(servers), *details)
     limits = too_long(table, group)
     if any(limits):
@@ -181,6 +195,15 @@ def _require_order(system: System, profile: ModelProfile, intent: Intent) -> Non
         raise ScenarioError(
             Problem(message, "the first is where the device ends, the second where the edge ends", ("at",))
         )
+
+
+def _require_features(profile: ModelProfile, intent: Intent) -> None:
+    """Refuse a codec for features where none are sent."""
+    if intent.codec is None or intent.cut is None:
+        return
+    if all(find_cut(profile, cut).name in ("input", "output") for cut in intent.cut):
+        message = f"the codec has no effect: the cut at {shown(intent.cut[0])} sends no features"
+        raise ScenarioError(Problem(message, "leave codec out, or cut between two layers", ("codec",)))
 
 
 def _encoding(profile: ModelProfile, intent: Intent) -> str:

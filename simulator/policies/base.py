@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from simulator.codecs.base import Codec
 from simulator.printable import one_line
 from simulator.scenario.mistakes import shown
 from simulator.scenario.references import ModelReference
@@ -36,6 +37,8 @@ class Intent:
         One threshold for each early exit; None when the exits are not evaluated.
     model : str or None
         Profile that it runs instead of the one that the scenario names.
+    codec : Codec or None
+        How features are encoded that cross a link; None where they go as the sender holds them.
     rule : {"fixed", "fastest_predicted_now"}
         Whether the cut is the same for all requests, or the one that is predicted to be the fastest when each arrives.
     """
@@ -45,6 +48,7 @@ class Intent:
     encoding: str | None = None
     thresholds: tuple[float, ...] | None = None
     model: str | None = None
+    codec: Codec | None = None
     rule: Rule = "fixed"
 
 

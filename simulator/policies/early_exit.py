@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, FiniteFloat
 
 from simulator.policies.base import Encoding, Intent, Policy
+from simulator.policies.codecs import CodecSpec
 from simulator.policies.cuts import Cuts, words
 
 
@@ -28,6 +29,9 @@ class EarlyExitPolicy(Policy):
         description="Cut after which the server runs the rest; `output` keeps all on the device; the head of an exit "
         "that reads the input keeps that head; a list of two cuts over three tiers.",
     )
+    codec: CodecSpec | None = Field(
+        None, description="How the features that cross are encoded, such as int8; as the sender holds them if left out."
+    )
     encoding: Encoding | None = Field(
         None,
         description="How the input is encoded when the cut lies before the first layer, such as jpeg; the tensor that "
@@ -36,8 +40,9 @@ class EarlyExitPolicy(Policy):
 
     def default_label(self) -> str:
         """``early exit`` or ``early exit at layer2``."""
-        return "early exit" if self.at == ("output",) else f"early exit at {words(self.at)}"
+        label = "early exit" if self.at == ("output",) else f"early exit at {words(self.at)}"
+        return label if self.codec is None else f"{label} as {self.codec.label}"
 
     def intent(self) -> Intent:
         """The cut and the thresholds."""
-        return Intent(cut=self.at, encoding=self.encoding, thresholds=self.thresholds)
+        return Intent(cut=self.at, encoding=self.encoding, thresholds=self.thresholds, codec=self.codec)

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.policies.base import Encoding, Intent, Objective, Policy
+from simulator.policies.codecs import CodecSpec
 from simulator.policies.cuts import Cuts, words
 
 
@@ -23,6 +24,9 @@ class SplitPolicy(Policy):
         description="The cut: `input`, `output`, or the layer or module that runs last; two of them over three tiers.",
     )
     best: Objective | None = Field(None, description="Take the cut with the least predicted latency or energy.")
+    codec: CodecSpec | None = Field(
+        None, description="How the features that cross are encoded, such as int8; as the sender holds them if left out."
+    )
     encoding: Encoding | None = Field(
         None,
         description="How the input is encoded when the cut lies before the first layer, such as jpeg; the tensor that "
@@ -37,8 +41,9 @@ class SplitPolicy(Policy):
 
     def default_label(self) -> str:
         """``split layer2``, ``split layer2 and layer3`` or ``best split (latency)``."""
-        return f"best split ({self.best})" if self.at is None else f"split {words(self.at)}"
+        label = f"best split ({self.best})" if self.at is None else f"split {words(self.at)}"
+        return label if self.codec is None else f"{label} as {self.codec.label}"
 
     def intent(self) -> Intent:
         """The named cut, or all cuts with an objective."""
-        return Intent(cut=self.at, objective=self.best or "latency", encoding=self.encoding)
+        return Intent(cut=self.at, objective=self.best or "latency", encoding=self.encoding, codec=self.codec)

@@ -6,6 +6,7 @@ such a field keep their own path.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,8 +74,7 @@ class Registered:
             raise nested(Problem(f"{shown(kind)} is not a kind of {self.noun}", self._form(), ("kind",)))
         if not self.infer:
             raise nested(Problem(f"this {self.noun} does not say its kind", self._form()))
-        classes = self.classes()
-        keys = {name: self._own_fields(model) for name, model in classes.items()}
+        classes, keys = self.classes(), self._own_fields()
         fitting = [name for name, own in keys.items() if own & value.keys()]
         if len(fitting) == 1:
             return classes[fitting[0]]
@@ -86,16 +86,20 @@ class Registered:
         unknown = [Problem(f"unknown field {shown(key)}", did_you_mean(str(key), known), (key,)) for key in value]
         raise nested(*(unknown or [Problem(f"this {self.noun} is empty", self._form())]))
 
-    @staticmethod
-    def _own_fields(model: type[BaseModel]) -> set[str]:
-        """Names of the fields that must be given and thereby tell a kind from the others."""
-        return {field.alias or name for name, field in model.model_fields.items() if field.is_required()} - {"kind"}
+    def _own_fields(self) -> dict[str, set[str]]:
+        """For each kind the fields that must be given and that no other kind asks for: they tell it from the others."""
+        asked = {
+            kind: {field.alias or name for name, field in model.model_fields.items() if field.is_required()} - {"kind"}
+            for kind, model in self.classes().items()
+        }
+        shared = Counter(name for names in asked.values() for name in names)
+        return {kind: {name for name in names if shared[name] == 1} for kind, names in asked.items()}
 
     def _form(self) -> str:
         """What an entry looks like, for hints."""
         if not self.infer:
             return f"write {{kind: ...}} with one of: {', '.join(self.kinds())}"
-        forms = (f"{{{', '.join(sorted(self._own_fields(model)))}: ...}}" for model in self.classes().values())
+        forms = (f"{{{', '.join(sorted(own))}: ...}}" for own in self._own_fields().values())
         return "write " + " or ".join(forms)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -140,9 +140,9 @@ class Replications(Generic[T]):
         groups = self._system.groups
         names = [group.name if len(groups) > 1 else "" for group in groups]
         top1 = {
-            (plan.policy, name): group.profile.top1
+            (plan.policy, name): choice.top1
             for plan in self._plans
-            for name, group in zip(names, plan.groups, strict=True)
+            for name, choice in zip(names, plan.choices, strict=True)
         }
         facts = {}
         for (policy, group), noted in self._busy.items():
