@@ -61,8 +61,10 @@ class ExactCosts:
         Of each unit.
     sent, back : dict of int to int
         Of each tensor that may cross, and of each that may come back.
-    empty, leaving : int
-        Of sending the encoded input, and of leaving the device at all.
+    empty : int
+        Of sending the encoded input.
+    leaving, answer : int
+        Of leaving the device at all: what is always to be paid, and the answer of a profile that lists no results.
     endless : int
         More than all finite costs together.
     exponent : int
@@ -86,7 +88,7 @@ class ExactCosts:
         self.there = [sum(next(parts) for _ in unit) for unit in sets.units]
         self.sent = {tensor: up * size for tensor, size in zip(tensors, digits, strict=False)}
         self.back = {tensor: down * size for tensor, size in zip(tensors, digits, strict=False)}
-        self.empty, self.leaving = up * digits[-2], next(parts) + down * digits[-1]
+        self.empty, self.leaving, self.answer = up * digits[-2], next(parts), down * digits[-1]
         if costs.keeps_input:
             self.empty = self.endless
             owned = next((tree.tensors for tree in sets.trees if tree.tensors[0] == INPUT), ())

@@ -87,6 +87,8 @@ def transfers(sets: ClosedSets, exact: ExactCosts, units: frozenset[int]) -> tup
         crossing += exact.crossing(tree, [tensor for tensor in made if not units.issuperset(tree.readers[tensor])])
         if tree.results and tree.maker not in done:
             back += exact.returning(tree, tree.results)
+    if len(units) < len(sets.units):
+        back += exact.answer
     return crossing if units else exact.empty, back
 
 
@@ -98,12 +100,13 @@ class _Search:
         self._here = list(accumulate(exact.here, initial=0))
         self._there = list(accumulate(exact.there, initial=0))
         self._results = [tree for tree in sets.trees if tree.results]
+        self._leaving = exact.leaving + exact.answer
 
     def cheapest(self) -> frozenset[int]:
         """Units of the best set; the smallest of equal ones."""
         exact, units = self._exact, frozenset[int]()
         back = sum(exact.returning(tree, tree.results) for tree in self._results if tree.maker >= 0)
-        best = self._there[-1] + exact.empty + exact.leaving + back
+        best = self._there[-1] + exact.empty + self._leaving + back
         for region, trees in zip(self._sets.regions, self._sets.trees_of_regions, strict=True):
             for value, inner in self._parts(region, trees, best):
                 if value < best:
@@ -126,7 +129,7 @@ class _Search:
     def _border(self, region: range, trees: list[Tree]) -> tuple[int, frozenset[int]]:
         """Cost of the set of all that comes before a region."""
         first = region.start
-        value = self._here[first] + self._there[-1] - self._there[first] + self._exact.leaving
+        value = self._here[first] + self._there[-1] - self._there[first] + self._leaving
         value += sum(self._exact.crossing(tree, tree.live(first, first)) for tree in trees)
         behind = (tree for tree in self._results if tree.maker >= first)
         return value + sum(self._exact.returning(tree, tree.results) for tree in behind), frozenset()
@@ -154,9 +157,9 @@ class _Search:
             elif tree.maker >= first:
                 network.send_back(tree)
         if end == len(self._sets.units):
-            network.leave(self._sets.ends)
+            network.leave(self._sets.ends, self._leaving)
         else:
-            constant += exact.leaving
+            constant += self._leaving
         value, on_device = network.solved()
         return constant + value, on_device
 
@@ -211,10 +214,10 @@ class _Network:
             if tensor in tree.results:
                 self.arc(SOURCE, nodes[tensor], self._exact.endless)
 
-    def leave(self, ends: list[int]) -> None:
+    def leave(self, ends: list[int], cost: int) -> None:
         """What it costs if any of the last units runs on the server."""
         node = self._new_node()
-        self.arc(SOURCE, node, self._exact.leaving)
+        self.arc(SOURCE, node, cost)
         for unit in ends:
             self.arc(node, self.side(unit), self._exact.endless)
 
