@@ -17,7 +17,9 @@ for a request that could neither start at that instant, nor join a batch that an
 ``queue_limit`` places to wait (`simulator.physics.queueing`). Who is still at the door when all starts of the instant
 are over, those of all stations, is dropped, or turns back and finishes on its device.
 
-**What a policy sees** is counted in the same way: who waits when its request arrives is who could not start then.
+**Decisions anew for each request.** Who waits when a request arrives is counted in the same way: who could not start
+then. What a device knows changes at completions, of which the answer on the device is then one of its own: a decision
+sees those of its instant, and what the requests before it have decided (`simulator.engines.deciding`).
 
 **A lossy link.** The bits of a transfer are those of all its transmissions. What does not get through counts where
 the last bit arrives: a request without all of its input is dropped there unless its model tolerates that, and so is

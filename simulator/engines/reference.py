@@ -2,53 +2,41 @@
 
 A request joins the queue of its leg, its station begins it, it ends, it travels to the next leg. Stations are driven
 by callbacks rather than one process for each request: a process costs several events and a generator for each stage.
-Starts need no events: they happen when nothing else is left at an instant. What servers and media do is the business
-of `engines.serving` and `engines.media`.
+Starts need no events: they happen when nothing else is left at an instant. What servers, media and decisions do is the
+business of `engines.serving`, `engines.media` and `engines.deciding`; the state is kept in `engines.desk`.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from heapq import heappop, heappush
+from heapq import heappop
 from typing import Any
 
 import simpy
 
 from simulator.engines import agenda
-from simulator.engines.agenda import Agenda, Callbacks, Moment
+from simulator.engines.agenda import Callbacks, Moment
 from simulator.engines.deciding import note_answer, note_batch, note_come, note_gone
-from simulator.engines.log import COMPLETED, DROPPED, RequestLog, closed_log, columns_of, empty_book
+from simulator.engines.desk import Desk
+from simulator.engines.log import COMPLETED, RequestLog, closed_log
 from simulator.engines.media import doors
 from simulator.engines.observing import take_row
 from simulator.engines.queues import leave_queue, queue_up
-from simulator.engines.serving import admits, batch_s, come, complete, enter, has_batch, leave_door, take_batch
+from simulator.engines.serving import admits, batch_s, come, enter, has_batch, leave_door, take_batch
 from simulator.engines.steps import AGAIN, END, GONE, IS_OVER, IS_THERE, LOSE, NOBODY, OVER, REACH, Step
-from simulator.engines.world import in_objects, make_world, slot
+from simulator.engines.world import slot
 from simulator.plan.plan import Plan
 from simulator.plan.routes import ANSWER_LOST, NO_REASON, NO_ROW
 from simulator.plan.stages import LINK, PROCESSOR, SERVER
 from simulator.workload import Workload
 
 
-class Run:
+class Run(Desk):
     """One policy over one workload."""
 
     def __init__(self, plan: Plan, workload: Workload) -> None:
-        self.plan, self.workload = plan, workload
-        self.agenda = Agenda()
-        self.rows, self.columns = plan.rows(workload), columns_of(plan)
-        self.book = empty_book(self.columns, workload.size)
-        self.w = in_objects(make_world(plan, workload, self.rows, self.columns, self.book))
-        self.first_leg = [self.w.first[row] for row in self.rows.tolist()]
-        self.is_anew = plan.decides_anew
-        hall = self.w.hall
-        self.stations, self.at, self.block = hall.stations, hall.at, self.book.block
-        self.legs, self.stages, self.device = self.w.legs, self.w.stages, self.w.traffic.device
-        self.is_due = [False] * (len(self.stations) + len(hall.servers))
-        self.due: list[int] = []
-        #: what happens to a request
-        self.on: dict[int, Callbacks] = {
+        super().__init__(plan, workload)
+        self.on |= {
             END: [self.end],
             IS_OVER: [lambda moment: self.end_leg(moment.owner)],
             REACH: [lambda moment: self.join(moment.owner)],
@@ -56,9 +44,8 @@ class Run:
             LOSE: [lambda moment: self.drop(moment.owner, self.leg(moment.owner).loss)],
         }
         self.on_arrival: Callbacks = [self.arrive]
-        self.on_medium: Callbacks = [self.go_on]
-        self.on_shared: Callbacks = [self.end_in_shared]
-        self.on_timeout: Callbacks = [lambda moment: self.consider_server(moment.owner)]
+        self.on_medium.append(self.go_on)
+        self.on_shared.append(self.end_in_shared)
 
     def to_the_end(self) -> RequestLog:
         """Run until nothing is left to happen, or the horizon."""
@@ -79,33 +66,6 @@ class Run:
         ends = [[getattr(one, name) for one in self.at] for name in ("status", "reason", "batch")]
         log = closed_log(self.plan, self.columns, self.book, self.rows, ends)
         return replace(log, frames=doors.frames_of(self.w))
-
-    def leg(self, request: int) -> Any:
-        """The leg that a request is on."""
-        return self.legs[self.at[request].leg]
-
-    def expect(self, request: int, what: int, when_s: float) -> None:
-        """The next event of a request."""
-        self.at[request].what = what
-        self.agenda.at(when_s, request, request, self.on.get(what, self.on_medium))
-
-    def make_due(self, station: int) -> None:
-        """A station, or a door, can start once nothing else is left at this instant."""
-        if not self.is_due[station]:
-            self.is_due[station] = True
-            heappush(self.due, station)
-
-    def consider(self, number: int) -> None:
-        """Note that a processor or a link can start."""
-        station = self.stations[number]
-        if station.free and (station.head != NOBODY or doors.wants(self.w, number)):
-            self.make_due(number)
-
-    def consider_server(self, k: int) -> None:
-        """Note that a server can let somebody in, or start a batch."""
-        server = self.w.hall.servers[k]
-        if server.at_door or has_batch(self.w.hall, k, self.agenda.now):
-            self.make_due(server.station)
 
     def arrive(self, moment: Moment) -> None:
         """A request arrives and takes its decision."""
@@ -138,12 +98,6 @@ class Run:
             if self.is_anew:
                 note_come(self.w, request)
             self.consider(number)
-
-    def await_batch(self, k: int) -> None:
-        """A request that has joined a server now waits only so long for its batch to fill."""
-        max_wait_s = self.w.hall.servers[k].max_wait_s
-        if max_wait_s > 0:
-            self.agenda.at(self.agenda.now + max_wait_s, agenda.TIMEOUT, k, self.on_timeout)
 
     def start(self, number: int) -> None:
         """A station starts once, or a door turns away who still stands there."""
@@ -214,17 +168,6 @@ class Run:
         self.release(moment.owner)
         self.end_leg(moment.owner)
 
-    def release(self, request: int) -> None:
-        """The station that has served a request is free again."""
-        stage = self.stages[self.leg(request).stage]
-        if stage.kind == SERVER:
-            complete(self.w.hall, stage.place, request)
-            self.consider_server(stage.place)
-            return
-        number = stage.station + slot(stage, self.device[request])
-        self.stations[number].free += 1
-        self.consider(number)
-
     def end_leg(self, request: int) -> None:
         """A leg is over: the request goes on to the next one, or its answer is there."""
         leg, at, now = self.leg(request), self.at[request], self.agenda.now
@@ -282,11 +225,6 @@ class Run:
         if done.looks != NOBODY:
             self.consider(done.looks)
 
-    def foresee(self, medium: int, due_s: float) -> None:
-        """When a transfer in a shared medium is to end if nobody comes or goes."""
-        if due_s < math.inf:
-            self.agenda.at(due_s, agenda.MEDIUM + medium, medium, self.on_shared)
-
     def end_in_shared(self, moment: Moment) -> None:
         """A transfer in a shared medium ends, unless somebody has come or gone since this end was foreseen."""
         request, due_s = doors.happens(self.w, moment.owner, self.agenda.now)
@@ -296,23 +234,7 @@ class Run:
         self.release(request)
         self.end_leg(request)
 
-    def drop(self, request: int, reason: int) -> None:
-        """The request ends without an answer."""
-        self.at[request].reason = reason
-        self.at[request].status = DROPPED
-
 
 def run(plan: Plan, workload: Workload) -> RequestLog:
-    """Run one policy over one workload.
-
-    Parameters
-    ----------
-    plan : Plan
-    workload : Workload
-
-    Returns
-    -------
-    RequestLog
-        Instants of every request, ordered by request number.
-    """
+    """Run one policy over one workload: instants of every request, ordered by request number."""
     return Run(plan, workload).to_the_end()

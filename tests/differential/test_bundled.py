@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,24 @@ from simulator import paths
 from simulator.scenario.load import load_scenario
 from simulator.studies.run import run_scenario
 
+ADAPTIVE = ["policies=[{kind: adaptive}]", "statistics.replications=1"]
 
-def digest(name: str, engine: str, folder: Path) -> str:
+
+def digest(name: str, engine: str, folder: Path, overrides: Sequence[str] = ()) -> str:
     """SHA-256 of requests.parquet of one run."""
-    run_scenario(load_scenario(name), engine, folder, plots=False)
+    run_scenario(load_scenario(name, overrides), engine, folder, plots=False)
     return hashlib.sha256((folder / "requests.parquet").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("name", paths.names("scenario"))
 def test_both_engines_write_the_same_file(name: str, tmp_path: Path) -> None:
     assert digest(name, "reference", tmp_path / "reference") == digest(name, "fast", tmp_path / "fast")
+
+
+@pytest.mark.parametrize("name", [name for name in paths.names("scenario") if "lora" not in name])
+def test_both_engines_decide_anew_alike(name: str, tmp_path: Path) -> None:
+    folders = (tmp_path / engine for engine in ("reference", "fast"))
+    assert len({digest(name, folder.name, folder, ADAPTIVE) for folder in folders}) == 1
 
 
 def test_another_process_writes_the_same_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from generated import cases, lone_plan, lora_cases
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from simulator.engines import agenda, fast, reference, serving
+from simulator.engines import agenda, desk, fast, reference, serving
 from simulator.engines.log import DROPPED, RequestLog
 from simulator.engines.media import doors, lora_talk
 from simulator.engines.media.frames import REQUEST
@@ -61,12 +61,12 @@ def decide_before_completions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def complete_in_reverse_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    def at(agenda: reference.Agenda, instant_s: float, priority: int, owner: int, callbacks: list) -> None:
+    def at(calendar: agenda.Agenda, instant_s: float, priority: int, owner: int, callbacks: list) -> None:
         completion = priority == owner
-        original(agenda, instant_s, -priority if completion else priority, owner, callbacks)
+        original(calendar, instant_s, -priority if completion else priority, owner, callbacks)
 
-    original = reference.Agenda.at
-    monkeypatch.setattr(reference.Agenda, "at", at)
+    original = agenda.Agenda.at
+    monkeypatch.setattr(agenda.Agenda, "at", at)
 
 
 def reverse_ties(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,8 @@ def start_before_the_instant_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def time_out_only_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference, "has_batch", lambda hall, k, now: has_batch(hall, k, now - 1e-9))
+    for module in (desk, reference):
+        monkeypatch.setattr(module, "has_batch", lambda hall, k, now: has_batch(hall, k, now - 1e-9))
 
 
 def let_one_more_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,32 @@ def test_it_goes_where_the_least_is_predicted(tmp_path: Path) -> None:
         assert rows["partition"].tolist() == ["output", "output", "input", "output"]
 
 
+@pytest.mark.parametrize("rate", ["1 Mbit/s", "8 Mbit/s", "60 Mbit/s"])
+def test_alone_it_predicts_what_the_planner_predicts(rate: str) -> None:
+    """Nothing stands anywhere, and the link has one rate: scores are the predicted latencies of a lone request."""
+    overrides = ["policies=[{kind: adaptive, encoding: jpeg}]", f"link.uplink.rate={rate}", "link.propagation=7 ms"]
+    (plan,) = prepare(load_scenario("first", overrides))[1]
+    rule = plan.rule
+    assert rule is not None
+    knows = np.zeros(SERVERS_S + 1)
+    knows[PER_BIT_S] = 1 / rule.mean_rate_bps[0]
+    choice = plan.choices[0]
+    fits = np.array([not reason for reason in choice.table.misfit])
+    assert rule.constant_s + rule.weights @ knows == pytest.approx(choice.scores[fits], rel=1e-12)
+
+
+def test_requests_far_apart_take_the_best_split(tmp_path: Path) -> None:
+    """On a link of one rate, each meets idle stations."""
+    workload = {"arrivals": "periodic", "rate": "0.1 /s", "requests": 5}
+    policies = [{"kind": "adaptive", "encoding": "uint8"}, {"kind": "split", "best": "latency", "encoding": "uint8"}]
+    for rate in ("2 kbit/s", "8 kbit/s", "40 kbit/s", "1 Mbit/s"):
+        document = world(tmp_path, workload=workload, policies=policies)
+        document["link"] = {"uplink": {"rate": rate}, "downlink": {"rate": "1 Mbit/s"}, "propagation": "10 ms"}
+        rows = simulator.run(document).requests
+        one, other = (rows[rows["policy"] == label]["partition"].tolist() for label in rows["policy"].unique())
+        assert one == other
+
+
 def test_what_the_server_told_keeps_others_away(tmp_path: Path) -> None:
     """A fast link to one slow worker: news of a queue make the device compute on its own, until they are old.
 
