@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OffloadSimError, Problem, ScenarioError, did_you_mean
-from simulator.physics import decide
 from simulator.physics.exits import exit_taken
+from simulator.physics.objectives import select
 from simulator.plan.candidates import Candidates, candidates, option_name
 from simulator.plan.prediction import Prediction, out_of_range, predict, too_long
+from simulator.plan.selecting import accuracies, crowds, limits, nothing_keeps, noun, scored, sends_input
 from simulator.plan.system import Group, System
-from simulator.policies.base import Intent, Objective, Policy
+from simulator.policies.base import Intent, Policy
+from simulator.policies.objectives import Objective
 from simulator.profiling.model import ModelProfile, load_profile
 from simulator.profiling.partition import find_cut
 from simulator.scenario.mistakes import shown
@@ -36,17 +39,17 @@ class Choice:
         Way out of every sample of the record; None when all take the final output.
     shares : array, shape (ways out,)
         Share of samples that takes each way out.
-    scores : array, shape (cuts,)
-        What the policy minimised: expected latency in seconds or energy in joules.
     group : Group
         The group as this policy sees it: with the policy's model.
     intent : Intent
         What was asked for.
     encoding : str
         How the model input is encoded for the cut before the first layer.
+    crowd : mapping of str to float
+        For each stage how many of its service times pass between two requests of a device.
     alternatives : tuple of Choice
         All that were compared, this one too; empty where there was only one.
-    compared_by : {"latency", "energy"}
+    compared_by : str or tuple of pairs
         What they were compared by, as it is predicted.
     """
 
@@ -55,10 +58,10 @@ class Choice:
     cut: int
     taken: NDArray[np.int64] | None
     shares: Floats
-    scores: Floats
     group: Group
     intent: Intent
     encoding: str
+    crowd: Mapping[str, float]
     alternatives: tuple[Choice, ...] = ()
     compared_by: Objective = "latency"
 
@@ -80,10 +83,36 @@ class Choice:
             return self.intent.codec.top1(self.profile.name)
         return self.profile.top1
 
-    def expected(self, objective: Objective) -> float:
-        """Predicted latency or energy of the chosen option."""
-        table = self.prediction.latency_s if objective == "latency" else self.prediction.energy_j
-        return float(table[self.cut] @ self.shares)
+    @cached_property
+    def latency_s(self) -> Floats:
+        """Predicted latency of each option, in the mean over the ways out."""
+        return self.prediction.expected(self.prediction.latency_s, self.shares)
+
+    @cached_property
+    def energy_j(self) -> Floats:
+        """Predicted energy of each option, likewise."""
+        return self.prediction.expected(self.prediction.energy_j, self.shares)
+
+    @cached_property
+    def accuracy(self) -> Floats:
+        """Accuracy of each option; NaN where it is not known."""
+        codec = self.intent.codec
+        altered = None if codec is None or codec.is_exact else codec.top1(self.profile.name) or np.nan
+        return accuracies(self.table, self.group, self.taken, altered)
+
+    @property
+    def sends_input(self) -> Floats:
+        """1 for options that send the raw input."""
+        return sends_input(self.table)
+
+    def scored(self, objective: Objective) -> Floats:
+        """What the best option minimises, for each."""
+        return scored(self.prediction, self.shares, objective, self.crowd)
+
+    @property
+    def scores(self) -> Floats:
+        """What the policy minimised, for each option."""
+        return self.scored(self.intent.objective)
 
     def index_of(self, cuts: Sequence[str]) -> int:
         """Index of an option that can run, by its cut or by both of its cuts.
@@ -127,8 +156,20 @@ def best_choice(system: System, group: Group, policy: Policy) -> Choice:
         raise ScenarioError(problems)
     if len(found) == 1:
         return found[0]
-    scores = [choice.expected(policy.chooses_by()) for choice in found]
-    best = found[scores.index(min(scores))]
+    return _best_of(found, policy)
+
+
+def _best_of(found: list[Choice], policy: Policy) -> Choice:
+    """The best of several choices, each as it was made."""
+    score = np.array([choice.scored(policy.chooses_by())[choice.cut] for choice in found])
+    columns = [
+        np.array([getattr(choice, name)[choice.cut] for choice in found])
+        for name in ("latency_s", "energy_j", "accuracy", "sends_input")
+    ]
+    selected = select(score, np.ones(len(found), dtype=bool), limits(policy.keeps_to(), *columns))
+    if selected.option < 0:
+        raise nothing_keeps(selected, "option")
+    best = found[selected.option]
     return replace(best, alternatives=tuple(found), compared_by=policy.chooses_by())
 
 
@@ -153,19 +194,24 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     over_cloud = system.cloud is not None and (intent.cut is None or len(intent.cut) > 1)
     details = (slowdowns, encoding, taken is not None, over_cloud, intent.codec)
     table = system.library.tabulate(candidates, group, tuple(servers), *details)
-    limits = too_long(table, group)
-    if any(limits):
-        misfit = tuple(own or limit for own, limit in zip(table.misfit, limits, strict=True))
+    lengths = too_long(table, group)
+    if any(lengths):
+        misfit = tuple(own or limit for own, limit in zip(table.misfit, lengths, strict=True))
         table = replace(table, misfit=misfit)
     prediction = predict(table, group)
-    scores = prediction.expected(prediction.latency_s if intent.objective == "latency" else prediction.energy_j, shares)
+    choice = Choice(table, prediction, -1, taken, shares, group, intent, encoding, crowds(system))
+    if intent.cut is not None:
+        return replace(choice, cut=choice.index_of(intent.cut))
     unheard = out_of_range(table, group)
-    cut = decide.best(scores, np.array([not reason for reason in table.misfit]) & ~unheard)
-    if intent.cut is None and cut < 0:
+    can_run = np.array([not reason for reason in table.misfit]) & ~unheard
+    columns = choice.latency_s, choice.energy_j, choice.accuracy, choice.sends_input
+    selected = select(choice.scored(intent.objective), can_run, limits(intent.within, *columns))
+    if selected.unmet:
+        raise nothing_keeps(selected, noun(table.names))
+    if selected.option < 0:
         reason = "the device is out of range" if unheard[0] else table.misfit[0]
         raise ScenarioError(Problem(f"no partition of {profile.name} fits: {reason}", path=("best",)))
-    choice = Choice(table, prediction, cut, taken, shares, scores, group, intent, encoding)
-    return choice if intent.cut is None else replace(choice, cut=choice.index_of(intent.cut))
+    return replace(choice, cut=selected.option)
 
 
 def _with_model(system: System, group: Group, intent: Intent) -> Group:

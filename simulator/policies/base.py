@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from simulator.codecs.base import Codec
+from simulator.policies.objectives import Objective, Within
 from simulator.printable import one_line
 from simulator.scenario.mistakes import shown
 from simulator.scenario.references import ModelReference
 
-Objective = Literal["latency", "energy"]
 Rule = Literal["fixed", "fastest_predicted_now"]
 #: a model's profile says which of them it has
 Encoding = Annotated[str, Field(min_length=1, max_length=60)]
@@ -28,8 +28,10 @@ class Intent:
     ----------
     cut : tuple of str, or None
         The cut it takes, or those before either link; None when it takes the best of all that are feasible.
-    objective : {"latency", "energy"}
-        What the best cut minimises, as it is predicted.
+    objective : str or tuple of pairs
+        What the best cut minimises, as it is predicted; see `simulator.physics.objectives`.
+    within : Within or None
+        What it must keep to.
     encoding : str or None
         How the model input is encoded when the cut lies before the first layer; None for the tensor that the model
         reads.
@@ -45,6 +47,7 @@ class Intent:
 
     cut: tuple[str, ...] | None
     objective: Objective = "latency"
+    within: Within | None = None
     encoding: str | None = None
     thresholds: tuple[float, ...] | None = None
     model: str | None = None
@@ -88,3 +91,7 @@ class Policy(BaseModel):
     def chooses_by(self) -> Objective:
         """What the best of several intents minimises, as it is predicted."""
         return "latency"
+
+    def keeps_to(self) -> Within | None:
+        """What the best of several intents must keep to."""
+        return None

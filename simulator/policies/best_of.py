@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from simulator.errors import Problem
-from simulator.policies.base import Intent, Objective, Policy
+from simulator.policies.base import Intent, Policy
+from simulator.policies.objectives import Objective, ObjectiveSpec, Within, words
 from simulator.policies.online import OnlinePolicy
 from simulator.scenario.kinds import Registered
 from simulator.scenario.mistakes import nested
@@ -23,7 +24,8 @@ class BestOfPolicy(Policy):
     choose: tuple[_Option, ...] = Field(
         min_length=2, max_length=100, description="The policies to choose from, each with a model of its own if it has."
     )
-    objective: Objective = Field("latency", description="What is predicted and compared: latency or energy.")
+    objective: ObjectiveSpec = Field("latency", description="What is predicted and compared, as `best` of a split.")
+    within: Within | None = Field(None, description="What the one that is taken must keep to; nothing if left out.")
 
     @field_validator("choose")
     @classmethod
@@ -41,7 +43,7 @@ class BestOfPolicy(Policy):
 
     def default_label(self) -> str:
         """``best of 3 (latency)``."""
-        return f"best of {len(self.choose)} ({self.objective})"
+        return f"best of {len(self.choose)} ({words(self.objective)})"
 
     def intents(self) -> tuple[Intent, ...]:
         """Those of all options."""
@@ -51,3 +53,7 @@ class BestOfPolicy(Policy):
     def chooses_by(self) -> Objective:
         """What the options are compared by."""
         return self.objective
+
+    def keeps_to(self) -> Within | None:
+        """What the one that is taken must keep to."""
+        return self.within

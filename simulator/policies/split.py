@@ -10,9 +10,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from simulator.policies.base import Encoding, Intent, Objective, Policy
+from simulator.errors import Problem
+from simulator.policies.base import Encoding, Intent, Policy
 from simulator.policies.codecs import CodecSpec
 from simulator.policies.cuts import Cuts, words
+from simulator.policies.objectives import ObjectiveSpec, Within
+from simulator.policies.objectives import words as objective_words
+from simulator.scenario.mistakes import nested
 
 
 class SplitPolicy(Policy):
@@ -23,7 +27,10 @@ class SplitPolicy(Policy):
         None,
         description="The cut: `input`, `output`, or the layer or module that runs last; two of them over three tiers.",
     )
-    best: Objective | None = Field(None, description="Take the cut with the least predicted latency or energy.")
+    best: ObjectiveSpec | None = Field(
+        None, description="Take the cut with the least predicted latency, energy, energy_delay or slowest stage."
+    )
+    within: Within | None = Field(None, description="What the best cut must keep to; nothing if left out.")
     codec: CodecSpec | None = Field(
         None, description="How the features that cross are encoded, such as int8; as the sender holds them if left out."
     )
@@ -37,13 +44,19 @@ class SplitPolicy(Policy):
     def _one_way_to_choose(self) -> Self:
         if (self.at is None) == (self.best is None):
             raise ValueError("a split needs either `at` (a named cut) or `best` (latency or energy)")
+        if self.within is not None and self.best is None:
+            raise nested(Problem("a named cut keeps to nothing", "leave within out, or write best", ("within",)))
         return self
 
     def default_label(self) -> str:
         """``split layer2``, ``split layer2 and layer3`` or ``best split (latency)``."""
-        label = f"best split ({self.best})" if self.at is None else f"split {words(self.at)}"
+        label = (
+            f"best split ({objective_words(self.best or 'latency')})" if self.at is None else f"split {words(self.at)}"
+        )
         return label if self.codec is None else f"{label} as {self.codec.label}"
 
     def intent(self) -> Intent:
         """The named cut, or all cuts with an objective."""
-        return Intent(cut=self.at, objective=self.best or "latency", encoding=self.encoding, codec=self.codec)
+        return Intent(
+            cut=self.at, objective=self.best or "latency", within=self.within, encoding=self.encoding, codec=self.codec
+        )

@@ -22,7 +22,9 @@ from simulator.inference.saturation import loads_of
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
 from simulator.plan.prepare import prepare
+from simulator.plan.selecting import limits
 from simulator.plan.system import Group, System
+from simulator.policies.objectives import Objective, words
 from simulator.scenario.load import LoadedScenario
 from simulator.units import human
 
@@ -216,25 +218,42 @@ def _sentence(plan: Plan, g: int) -> str:
     choice = plan.choices[g]
     intent = choice.intent
     cut = choice.table.names[choice.cut]
-    dimension = "time" if intent.objective == "latency" else "energy"
-    predicted = human(float(choice.scores[choice.cut]), dimension)
     if plan.decides_anew:
-        return f"{plan.policy}: decides anew for each request; the least predicted latency is {predicted} at {cut}."
+        least = human(float(choice.latency_s[choice.cut]), "time")
+        return f"{plan.policy}: decides anew for each request; the least predicted latency is {least} at {cut}."
     if choice.alternatives:
         model = "" if intent.model is None else f" of {choice.profile.name}"
-        among = f"the least predicted {choice.compared_by} of {len(choice.alternatives)} options"
-        least = human(choice.expected(choice.compared_by), "time" if choice.compared_by == "latency" else "energy")
-        return f"{plan.policy}: takes {cut}{model}, {among}: {least}."
+        among = f"the least predicted {words(choice.compared_by)} of {len(choice.alternatives)} options"
+        return f"{plan.policy}: takes {cut}{model}, {among}: {_predicted(choice, choice.compared_by, choice.cut)}."
+    predicted = _predicted(choice, intent.objective, choice.cut)
+    what = "time of the slowest stage" if intent.objective == "throughput" else words(intent.objective)
     if intent.cut is not None:
-        return f"{plan.policy}: takes {cut} because it is told to; predicted {intent.objective} {predicted}."
+        return f"{plan.policy}: takes {cut} because it is told to; predicted {what} {predicted}."
+    scores = choice.scores
     fits = np.array([not reason for reason in choice.table.misfit])
+    for limit in limits(intent.within, choice.latency_s, choice.energy_j, choice.accuracy, choice.sends_input):
+        fits &= limit.kept
     others = np.flatnonzero(fits & (np.arange(fits.size) != choice.cut))
+    that_fit = "that fits" if intent.within is None else "that fits and keeps to its limits"
     if not others.size:
-        return f"{plan.policy}: takes {cut}, the only one that fits; predicted {intent.objective} {predicted}."
-    second = others[choice.scores[others].argmin()]
-    margin = choice.scores[second] / choice.scores[choice.cut] - 1
-    among = f"{int(fits.sum())} {_noun(choice)} that fit"
+        return f"{plan.policy}: takes {cut}, the only one {that_fit}; predicted {what} {predicted}."
+    second = others[scores[others].argmin()]
+    margin = scores[second] / scores[choice.cut] - 1
+    among = f"{int(fits.sum())} {_noun(choice)} {that_fit.replace('fits', 'fit').replace('keeps', 'keep')}"
     return (
-        f"{plan.policy}: takes {cut}, the least predicted {intent.objective} of {among}: "
+        f"{plan.policy}: takes {cut}, the least predicted {what} of {among}: "
         f"{predicted}; next is {choice.table.names[second]} (+{margin:.1%})."
     )
+
+
+#: how a predicted score is shown; weighted sums are numbers
+_DIMENSIONS = {"latency": "time", "energy": "energy", "throughput": "time"}
+
+
+def _predicted(choice: Choice, objective: Objective, option: int) -> str:
+    """A score in its unit."""
+    value = float(choice.scored(objective)[option])
+    dimension = _DIMENSIONS.get(objective) if isinstance(objective, str) else None
+    if dimension is not None:
+        return human(value, dimension)
+    return f"{value:.3g} J s" if objective == "energy_delay" else f"{value:.3g}"

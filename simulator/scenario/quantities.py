@@ -104,6 +104,8 @@ BitRate = Annotated[float, Quantity("bit rate", positive=True)]
 Bandwidth = Annotated[float, Quantity("bandwidth", positive=True)]
 #: watts
 Power = Annotated[float, Quantity("power")]
+#: joules, not zero
+PositiveEnergy = Annotated[float, Quantity("energy", positive=True)]
 #: joules per bit
 EnergyPerBit = Annotated[float, Quantity("energy per bit")]
 #: multiply-accumulates per second, not zero

@@ -19,7 +19,9 @@ from simulator.arrays import Floats
 from simulator.plan.choice import Choice
 from simulator.plan.plan import Plan
 from simulator.plan.prediction import predict
+from simulator.plan.selecting import limits, scored
 from simulator.plan.system import System
+from simulator.policies.objectives import Objective
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +76,7 @@ def _of_group(system: System, plans: list[Plan], g: int, without: Container[str]
     ]
     changes: list[Row] = []
     for m, metric in enumerate(METRICS):
-        best = values[:, :, m].argmin(axis=1)
+        best = np.where(np.isnan(values[:, :, m]), np.inf, values[:, :, m]).argmin(axis=1)
         for n in np.flatnonzero(np.diff(best)):
             before, after = int(best[n]), int(best[n + 1])
             low, high = grid[n], grid[n + 1]
@@ -101,22 +103,39 @@ def _schema(table: str) -> pa.Schema:
 
 
 def _at(choice: Choice, rates_bps: Floats) -> Floats:
-    """Expected latency and energy at some uplink rates, shape (rates, 2); the best of several options at each."""
+    """Expected latency and energy at some uplink rates, shape (rates, 2); the best of several options at each.
+
+    NaN where no option keeps to what it has to.
+    """
     if not choice.alternatives:
-        return _of_one(choice, rates_bps)
-    values = np.stack([_of_one(one, rates_bps) for one in choice.alternatives])
-    best = values[..., METRICS.index("energy_j" if choice.compared_by == "energy" else "latency_s")].argmin(axis=0)
-    chosen: Floats = np.take_along_axis(values, best[None, :, None], axis=0)[0]
+        return _of_one(choice, rates_bps)[0]
+    found = [_of_one(one, rates_bps, choice.compared_by) for one in choice.alternatives]
+    values, score = np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
+    chosen: Floats = np.take_along_axis(values, score.argmin(axis=0)[None, :, None], axis=0)[0]
     return chosen
 
 
-def _of_one(choice: Choice, rates_bps: Floats) -> Floats:
-    """Expected latency and energy at some uplink rates, shape (rates, 2); a policy with an objective chooses anew."""
-    objective = choice.intent.objective if choice.intent.cut is None else ""
-    table = choice.table if objective else choice.table.only(choice.cut)
+def _of_one(choice: Choice, rates_bps: Floats, compared_by: Objective = "latency") -> tuple[Floats, Floats]:
+    """The same of one choice, and its score by another objective, infinite where it has none; shape (rates,).
+
+    A policy with an objective chooses anew at each rate.
+    """
+    chooses, intent = choice.intent.cut is None, choice.intent
+    table = choice.table if chooses else choice.table.only(choice.cut)
     prediction = predict(table, choice.group, rates_bps)
-    values = np.stack([prediction.latency_s @ choice.shares, prediction.energy_j @ choice.shares], axis=-1)
-    fits = np.array([not objective or not reason for reason in table.misfit])
-    scores = np.where(fits, values[..., METRICS.index("energy_j" if objective == "energy" else "latency_s")], np.inf)
-    chosen: Floats = np.take_along_axis(values, scores.argmin(axis=1)[:, None, None], axis=1)[:, 0]
-    return chosen
+    latency_s, energy_j = prediction.latency_s @ choice.shares, prediction.energy_j @ choice.shares
+    score = scored(prediction, choice.shares, intent.objective, choice.crowd)
+    allowed = np.ones(score.shape, dtype=bool)
+    if chooses:
+        allowed &= [not reason for reason in table.misfit]
+        for limit in limits(intent.within, latency_s, energy_j, choice.accuracy, choice.sends_input):
+            allowed &= limit.kept
+    best = np.where(allowed, score, np.inf).argmin(axis=1)[:, None]
+    there = np.take_along_axis(allowed, best, axis=1)
+
+    def at_best(of: Floats) -> Floats:
+        return np.take_along_axis(of, best, axis=1)
+
+    values = np.where(there, np.concatenate([at_best(latency_s), at_best(energy_j)], axis=1), np.nan)
+    compared = at_best(scored(prediction, choice.shares, compared_by, choice.crowd))
+    return values, np.where(there, compared, np.inf)[:, 0]

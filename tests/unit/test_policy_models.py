@@ -88,7 +88,7 @@ def test_the_best_of_several_is_the_least_of_their_predictions() -> None:
         policies = f"policies=[{options}, {{kind: best_of, objective: {objective}, choose: [{options}]}}]"
         _, plans = prepare(load_scenario("first", [policies]))
         *alone, best = (plan.choices[0] for plan in plans)
-        assert best.expected(objective) == min(choice.expected(objective) for choice in alone)
+        assert best.scored(objective)[best.cut] == min(choice.scored(objective)[choice.cut] for choice in alone)
 
 
 def test_the_best_of_several_is_chosen_anew_at_each_rate() -> None:
