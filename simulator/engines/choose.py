@@ -74,5 +74,5 @@ def _frames(plan: Plan) -> float:
 def _is_compiled(plans: Sequence[Plan]) -> bool:
     """Whether machine code of all ways through the fast engine that the plans take lies in the cache beside it."""
     cache = Path(__file__).parent / "__pycache__"
-    ways = {way_through(plan) for plan in plans}
-    return all(any(cache.glob(f"fast._{way}.*.nbc")) for way in ways)
+    names = {"forward.pass_through" if way_through(plan) == "passes" else "loop.simulate" for plan in plans}
+    return all(any(cache.glob(f"{name}-*.nbc")) for name in names)

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -49,51 +49,24 @@ _MODULES = (
     loop,
     forward,
 )
+#: ways through a run, compiled as they are: a function that only called one would be as much work again
+_WAYS = {"events": simulate, "decisions": simulate, "passes": pass_through}
 
 
 @cache
 def _entry(name: str, has_lorawan: bool) -> Callable[..., Any]:
     """A compiled way through a run; the first call on a machine compiles it, later ones load it."""
     sources = "".join(inspect.getsource(module) for module in (*_MODULES, frames, steps, records))
-    key = 2 * int(hashlib.sha256(sources.encode()).hexdigest()[:12], 16) + has_lorawan
     flags = {"HAS_LORAWAN": has_lorawan, "HAS_RULE": name == "decisions"}
-    compiled: Callable[..., Any] = _compiled(_WAYS[name](key), flags, {}, cache=True)
+    key = hashlib.sha256(f"{flags} {sources}".encode()).hexdigest()
+    compiled: Callable[..., Any] = _compiled(_WAYS[name], flags, {}, key)
     return compiled
 
 
-# All are closed over a number, which numba makes a part of the key of its cache.
-def _events(key: int) -> Callable[..., Any]:
-    """The event loop."""
-
-    def run_events(state: Any, agenda: Any) -> bool:
-        return key != 0 and simulate(state, agenda)
-
-    return run_events
-
-
-def _decisions(key: int) -> Callable[..., Any]:
-    """The event loop with decisions anew for each request."""
-
-    def run_decisions(state: Any, agenda: Any) -> bool:
-        return key != 0 and simulate(state, agenda)
-
-    return run_decisions
-
-
-def _passes(key: int) -> Callable[..., Any]:
-    """One pass for each stage."""
-
-    def run_passes(passage: Any) -> bool:
-        return key != 0 and pass_through(passage)
-
-    return run_passes
-
-
-_WAYS = {"events": _events, "decisions": _decisions, "passes": _passes}
-
-
-def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any], cache: bool = False) -> Any:
+def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any], key: str = "") -> Any:
     """A function for numba, and so all that it calls; ``made`` holds those that are there already.
+
+    What has a key is kept on disk.
 
     Each gets a name space of its own in which the functions that it calls are compiled ones and the flags are set. One
     function is made of all: they pass tuples of tables, which would be copied at each call. No memory is taken in
@@ -109,9 +82,12 @@ def _compiled(function: Any, flags: dict[str, bool], made: dict[Any, Any], cache
                 space[name] = flags[name]
             elif isinstance(value, FunctionType) and inspect.getmodule(value) in _MODULES:
                 space[name] = _compiled(value, flags, made)
-        own = FunctionType(function.__code__, space, function.__name__, None, function.__closure__)
-        wrappers = {} if cache else {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        made[function] = numba.njit(cache=cache, forceinline=not cache, _nrt=False, **wrappers)(own)
+        code, closure = function.__code__, function.__closure__
+        if key:  # numba looks code on disk up by what a function is closed over, among others
+            code, closure = code.replace(co_freevars=("key",)), (CellType(key),)
+        own = FunctionType(code, space, function.__name__, None, closure)
+        wrappers = {} if key else {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        made[function] = numba.njit(cache=bool(key), forceinline=not key, _nrt=False, **wrappers)(own)
     return made[function]
 
 
@@ -139,12 +115,12 @@ def _run(plan: Plan, workload: Workload) -> RequestLog:
 
 def looped(plan: Plan, workload: Workload) -> RequestLog:
     """The log of a run from event to event, as every plan can be run."""
-    run_events = _entry("decisions" if plan.decides_anew else "events", plan.lora is not None)
+    simulated = _entry("decisions" if plan.decides_anew else "events", plan.lora is not None)
     columns, rows = columns_of(plan), plan.rows(workload)
     book = empty_book(columns, workload.size)
     state = world.make_world(plan, workload, rows, columns, book)
     agenda = loop.make_agenda(state)
-    while not run_events(state, agenda):
+    while not simulated(state, agenda):
         state = doors.with_more_room(state)
     at = state.hall.at
     log = closed_log(plan, columns, book, rows, (at["status"], at["reason"], at["batch"]))
