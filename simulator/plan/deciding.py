@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,37 @@ def with_rule(plan: Plan, system: System, policy: Policy, place: tuple[str | int
             name: link.channel(device).mean_rate_bps * gets_through.get(name, 1.0) for name, link in plan.links.items()
         }
         bases.append(Basis(first + ways * np.array(cuts, dtype=np.int32), choice.shares, rates_bps))
-    return replace(plan, rule=make_rule(plan, bases))
+    return replace(plan, rule=without_beaten(make_rule(plan, bases)))
+
+
+def without_beaten(rule: Rule) -> Rule:
+    """The rule without options that score no less than another one of their group, whatever a device knows.
+
+    What a device knows is never negative, so an option is beaten by one whose constant and weights are no larger; of
+    equal ones the first stays.
+    """
+    scores = np.column_stack((rule.constant_s, rule.weights))
+    kept = [_unbeaten(scores[a:b]) + a for a, b in pairwise(rule.first.tolist())]
+    stays = np.concatenate(kept)
+    return replace(
+        rule,
+        first=np.cumsum([0, *(own.size for own in kept)]).astype(np.int32),
+        row=rule.row[stays],
+        constant_s=rule.constant_s[stays],
+        weights=rule.weights[stays],
+    )
+
+
+def _unbeaten(scores: Floats) -> NDArray[np.int64]:
+    """Rows that no other one is below or equal to in all columns, in order."""
+    best, kept = np.empty_like(scores), np.zeros(len(scores), dtype=np.int64)
+    count = 0
+    # in this order what beats a row comes before it, and of equal ones the first
+    for k in np.lexsort(scores.T[::-1]):
+        if not (best[:count] <= scores[k]).all(axis=1).any():
+            best[count], kept[count] = scores[k], k
+            count += 1
+    return np.sort(kept[:count])
 
 
 def make_rule(plan: Plan, bases: Sequence[Basis]) -> Rule:

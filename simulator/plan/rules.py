@@ -2,7 +2,8 @@
 
 All rules that are data have one form: the option whose score is least, where a score is a constant and a sum of weights
 times what the device knows at that instant (`Rule`). The rule ``fixed`` is one option; ``fastest_predicted_now`` has
-all that can run, and scores that are predicted latencies (`simulator.plan.deciding`).
+all that can run and that no other beats whatever is known, and scores that are predicted latencies
+(`simulator.plan.deciding`).
 """
 
 from __future__ import annotations

@@ -10,11 +10,13 @@ import pytest
 from click.testing import CliRunner
 from generated import cases
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from worlds import card, chain, scenario
 
 import simulator
 from simulator.cli import cli
 from simulator.errors import ScenarioError
+from simulator.plan.deciding import without_beaten
 from simulator.plan.plan import Plan
 from simulator.plan.prepare import prepare
 from simulator.plan.rules import PER_BIT_S, PROCESSOR_S, SERVERS_S, TICKS_PER_BIT, TICKS_PER_S, UPLINK_S
@@ -91,8 +93,34 @@ def test_alone_it_predicts_what_the_planner_predicts(rate: str) -> None:
     knows = np.zeros(SERVERS_S + 1)
     knows[PER_BIT_S] = 1 / rule.mean_rate_bps[0]
     choice = plan.choices[0]
-    fits = np.array([not reason for reason in choice.table.misfit])
-    assert rule.constant_s + rule.weights @ knows == pytest.approx(choice.scores[fits], rel=1e-12)
+    assert rule.constant_s + rule.weights @ knows == pytest.approx(choice.scores[rule.row], rel=1e-12)
+    assert choice.scores[rule.row].min() == choice.scores.min()
+
+
+@settings(max_examples=150)
+@given(cases(ruled=1.0), st.lists(st.floats(0.0, 10.0), min_size=4, max_size=4))
+def test_who_is_left_out_never_has_the_least_score(case: tuple[Plan, Workload], knows: list[float]) -> None:
+    """Whatever is known, one that stays has the least score, and it is a beaten one only where both are the same."""
+    rule = case[0].rule
+    assert rule is not None
+    fewer = without_beaten(rule)
+    for g in range(rule.first.size - 1):
+        all_of, kept = (slice(*some.first[g : g + 2]) for some in (rule, fewer))
+        scores = [some.constant_s[part] + some.weights[part] @ knows for some, part in ((rule, all_of), (fewer, kept))]
+        assert scores[0].min() == pytest.approx(scores[1].min())
+        assert set(fewer.row[kept]) <= set(rule.row[all_of])
+
+
+def test_who_is_beaten_is_left_out(tmp_path: Path) -> None:
+    """A layer that takes time and makes nothing smaller is no place to cut; of two equal cuts the first stays."""
+    document = world(tmp_path)
+    document["model"] = chain(tmp_path, {"head": 500, "same": 500, "larger": 600, "tail": 4}, input_bytes=4000)
+    times = {"head": "125 ms", "same": "0 s", "larger": "100 ms", "tail": "500 ms"}
+    document["device"] = card(tmp_path, "four", "device", times)
+    document["server"] = card(tmp_path, "faster", "server", dict.fromkeys(times, "5 ms") | {"same": "0 s"})
+    plan = planned(document)
+    assert plan.rule is not None
+    assert [plan.partition[row] for row in plan.rule.row] == ["input", "head", "output"]
 
 
 def test_requests_far_apart_take_the_best_split(tmp_path: Path) -> None:
