@@ -8,20 +8,18 @@ Encoding and decoding are work of the tiers between which a message goes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.codecs.base import Codec, Message
+from simulator.codecs.base import Codec
 from simulator.devices.card import Card
-from simulator.errors import Problem, ScenarioError
-from simulator.physics.packets import in_packets_bytes
+from simulator.plan.messages import messages, sent_bytes
 from simulator.plan.system import Group
-from simulator.profiling.graph import INPUT, Exit, size_at
+from simulator.profiling.graph import INPUT, Exit
 from simulator.profiling.liveness import MemoryNeeds
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.partition import CutPoint, bytes_back, cut_points, execution_order
@@ -154,35 +152,35 @@ def candidates(
     if over_cloud:
         farthest = _Times(servers[1], profile, exits, slowdowns[1])
         cloud_s = np.where(on_cloud, farthest.between(there, trunk, heads_there, heads), 0.0)
-    up, beyond = (_messages(cuts, group, card, encoding, codec) for card in (group.card, servers[0]))
+    up, beyond = (messages(cuts, group, card, encoding, codec) for card in (group.card, servers[0]))
     bytes_up = np.where(offloaded, up.size_bytes[first], 0.0)
     # what the edge computes nothing with it forwards as it is
     bytes_beyond = np.where(on_edge, beyond.size_bytes[second], bytes_up)
     encode_s = np.where(offloaded, up.encode_s[first], 0.0)
-    edge_decode_s = np.where(on_edge, up.decoded_by(servers[0], slowdowns[0])[first], 0.0)
-    edge_encode_s = np.where(on_edge & on_cloud, slowdowns[0] * beyond.encode_s[second], 0.0)
+    edge_codec_s = np.where(on_edge, up.decoded_by(servers[0], slowdowns[0])[first], 0.0)
+    edge_codec_s = edge_codec_s + np.where(on_edge & on_cloud, slowdowns[0] * beyond.encode_s[second], 0.0)
     if over_cloud:
         forwarded_s = up.decoded_by(servers[1], slowdowns[1])[first]
         cloud_decode_s = np.where(on_edge, beyond.decoded_by(servers[1], slowdowns[1])[second], forwarded_s)
         cloud_s = cloud_s + np.where(on_cloud, cloud_decode_s, 0.0)
+    starts_here = (here > 0) | (heads_here > 0)
+    beside = _beside(group, slowdowns, starts_here, on_edge, on_cloud)
     return Candidates(
         cuts=tuple(cuts[k] for k in first),
         names=_names(cuts, first, second),
         exits=tuple(way.name for way in ways),
-        device_s=near.between(0, here, 0, heads_here) + encode_s,
-        edge_s=np.where(on_edge, far.between(here, there, heads_here, heads_there), 0.0)
-        + edge_decode_s
-        + edge_encode_s,
-        cloud_s=cloud_s,
+        device_s=near.between(0, here, 0, heads_here) + encode_s + beside.device_s,
+        edge_s=np.where(on_edge, far.between(here, there, heads_here, heads_there), 0.0) + edge_codec_s + beside.edge_s,
+        cloud_s=cloud_s + beside.cloud_s,
         bytes_up=bytes_up,
         bytes_beyond=np.where(on_cloud, bytes_beyond, 0.0),
         bytes_back=np.where(on_cloud, _answers(group, ways)[second], 0.0),
         bytes_down=np.where(offloaded, _answers(group, ways)[first], 0.0),
-        on_device=(here > 0) | (heads_here > 0) | (encode_s > 0),
+        on_device=starts_here | (encode_s > 0),
         offloaded=offloaded,
         on_edge=on_edge,
         on_cloud=on_cloud,
-        fallback_s=np.where(offloaded, near.between(here, trunk, heads_here, heads), 0.0),
+        fallback_s=np.where(offloaded, near.between(here, trunk, heads_here, heads) + beside.fallback_s, 0.0),
         misfit=tuple(_misfits(group, servers, exits, first, second)),
     )
 
@@ -209,6 +207,29 @@ def _names(cuts: Sequence[CutPoint], first: Ints, second: Ints) -> tuple[str, ..
     return tuple(names[a] if b == last else option_name((names[a], names[b])) for a, b in pairs)
 
 
+class _Beside(NamedTuple):
+    """Work before and after the model, on each tier and where the device finishes what a server had no room for."""
+
+    device_s: Floats
+    edge_s: Floats
+    cloud_s: Floats
+    fallback_s: Floats
+
+
+def _beside(group: Group, slowdowns: tuple[float, ...], starts_here: Flags, on_edge: Flags, on_cloud: Flags) -> _Beside:
+    """What comes before the first layer on the tier that runs it, and after the last one on that."""
+    before, after = group.preprocess, group.postprocess
+    starts_edge, ends_edge = on_edge & ~starts_here, on_edge & ~on_cloud
+    starts_cloud, ends_here = on_cloud & ~starts_here & ~on_edge, ~on_edge & ~on_cloud
+    last = slowdowns[-1]
+    return _Beside(
+        device_s=np.where(starts_here, before.device, 0.0) + np.where(ends_here, after.device, 0.0),
+        edge_s=slowdowns[0] * (np.where(starts_edge, before.edge, 0.0) + np.where(ends_edge, after.edge, 0.0)),
+        cloud_s=last * (np.where(starts_cloud, before.cloud, 0.0) + np.where(on_cloud, after.cloud, 0.0)),
+        fallback_s=np.where(starts_here, 0.0, before.device) + after.device,
+    )
+
+
 class _Times:
     """Running sums of compute time over the trunk and over the exit heads on one machine."""
 
@@ -224,82 +245,6 @@ class _Times:
         return time_s
 
 
-@dataclass(frozen=True, eq=False)
-class _Messages:
-    """What one machine sends at each cut; arrays of shape (cuts, 1).
-
-    Attributes
-    ----------
-    size_bytes, encode_s : array
-    decoders : tuple of callable
-        For each cut, the time that a machine takes to read what was sent.
-    """
-
-    size_bytes: Floats
-    encode_s: Floats
-    decoders: tuple[Callable[[Card], float], ...]
-
-    def decoded_by(self, card: Card, slowdown: float) -> Floats:
-        """Time of decoding on a machine, shape (cuts, 1)."""
-        return slowdown * np.array([decoder(card) for decoder in self.decoders])[:, None]
-
-
-def _messages(cuts: Sequence[CutPoint], group: Group, card: Card, encoding: str, codec: Codec | None) -> _Messages:
-    """What a machine with a card sends at each cut."""
-    profile = group.profile
-    known = profile.encodings.get(encoding)
-    input_bytes = profile.sent_input_bytes if known is None else known.size_bytes
-    picture = profile.encodings.get("uint8")
-    raw_bytes = input_bytes if picture is None else picture.size_bytes
-    sizes: list[float] = []
-    encode_s: list[float] = []
-    decoders: list[Callable[[Card], float]] = []
-    for cut in cuts:
-        if cut.layers == 0:
-            sizes.append(input_bytes)
-            # what no card knows is a change of type, which takes nothing
-            encode_s.append(card.encode_s(encoding, raw_bytes, input_bytes) or 0.0)
-            decoders.append(partial(_read_input_s, encoding, input_bytes, raw_bytes))
-        elif codec is None or cut.bytes == 0:
-            sizes.append(size_at(card.element_bytes, float(cut.bytes), float(cut.integer_bytes)))
-            encode_s.append(0.0)
-            decoders.append(_nothing_s)
-        else:
-            numbers = (cut.bytes - cut.integer_bytes) / 4
-            message = Message(numbers, float(cut.integer_bytes), cut.tensors, numbers * card.element_bytes)
-            sizes.append(codec.size_bytes(message))
-            encode_s.append(_known_s(codec.encode_s(message, card), card, codec))
-            decoders.append(partial(_read_features_s, codec, message))
-    return _Messages(_sent(np.array(sizes)[:, None], group), np.array(encode_s)[:, None], tuple(decoders))
-
-
-def _nothing_s(card: Card) -> float:  # noqa: ARG001
-    return 0.0
-
-
-def _read_input_s(encoding: str, input_bytes: float, raw_bytes: float, card: Card) -> float:
-    return card.decode_s(encoding, input_bytes, raw_bytes) or 0.0
-
-
-def _read_features_s(codec: Codec, message: Message, card: Card) -> float:
-    held = replace(message, stored_bytes=message.numbers * card.element_bytes)
-    return _known_s(codec.decode_s(held, card), card, codec)
-
-
-def _known_s(time_s: float | None, card: Card, codec: Codec) -> float:
-    """A time of a codec, where the machine's card says it."""
-    if time_s is None:
-        message = f"{card.name} does not say how fast it makes and reads {codec.label}"
-        hint = "write codecs: {quantise: {encode: ..., decode: ...}} on its card, or a codec with its own times"
-        raise ScenarioError(Problem(message, hint, ("codec",)))
-    return time_s
-
-
-def _sent(size_bytes: Floats, group: Group) -> Floats:
-    """What is sent of messages: all of it, or whole packets."""
-    return size_bytes if group.packet_bytes is None else in_packets_bytes(size_bytes, group.packet_bytes)
-
-
 def _answers(group: Group, ways: Sequence[_WayOut]) -> Floats:
     """What is sent back over a link for each cut before it; shape (cuts, ways out)."""
     final = np.array(bytes_back(group.profile), dtype=np.float64)
@@ -307,7 +252,7 @@ def _answers(group: Group, ways: Sequence[_WayOut]) -> Floats:
     answers = np.stack(of_ways, axis=1)
     if group.result_bytes is not None:
         answers = np.full(answers.shape, group.result_bytes)
-    return _sent(answers, group)
+    return sent_bytes(answers, group)
 
 
 def _misfits(

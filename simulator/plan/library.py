@@ -49,7 +49,7 @@ class Library:
     def tabulate(
         self, make: Callable[..., Candidates], group: Group, servers: tuple[Card, ...], *details: Any
     ) -> Candidates:
-        """The candidates of a group; of it only profile, card, result and packet size may matter to ``make``."""
+        """The candidates of a group; of it profile, card, sizes and processing may matter to ``make``."""
         return make(group, servers, *details)
 
 
@@ -97,7 +97,15 @@ class Memory(Library):
     ) -> Candidates:
         """The candidates of a group; profiles and cards are told apart by identity, and kept alive for it."""
         parts = (group.profile, group.card, *servers)
-        key = (make, *map(id, parts), group.result_bytes, group.packet_bytes, *details)
+        key = (
+            make,
+            *map(id, parts),
+            group.result_bytes,
+            group.packet_bytes,
+            group.preprocess,
+            group.postprocess,
+            *details,
+        )
         if key not in self._tables:
             _remember(self._tables, key, (parts, make(group, servers, *details)))
         return self._tables[key][1]

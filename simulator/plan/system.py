@@ -28,7 +28,7 @@ from simulator.plan.radio_states import RadioStates
 from simulator.profiling.model import ModelProfile, load_profile
 from simulator.profiling.samples import SampleRecords, check_model, load_samples
 from simulator.scenario.schema import Cloud as CloudSpec
-from simulator.scenario.schema import FleetGroup, Link, Scenario, Serving
+from simulator.scenario.schema import FleetGroup, Link, Processing, Scenario, Serving
 from simulator.scenario.schema import Workload as WorkloadSpec
 from simulator.units import human
 
@@ -112,6 +112,8 @@ class Group:
         Size of the answer; None takes the size of the model's output.
     cell : str or None
         Cell whose airtime its links share.
+    preprocess, postprocess : Processing
+        Work before and after the model, on each tier.
     packet_bytes : float or None
         Size of the packets of its messages; None where they go whole.
     cloud : Cloud or None
@@ -141,6 +143,8 @@ class Group:
     priority: int
     result_bytes: float | None
     cell: str | None
+    preprocess: Processing
+    postprocess: Processing
     packet_bytes: float | None
     cloud: Cloud | None
     place: Place
@@ -333,6 +337,8 @@ class _Reader:
             priority=member.priority,
             result_bytes=scenario.result_size,
             cell=link.cell,
+            preprocess=scenario.preprocess or Processing(),
+            postprocess=scenario.postprocess or Processing(),
             packet_bytes=None if link.packets is None else link.packets.mtu,
             cloud=cloud,
             place=place,

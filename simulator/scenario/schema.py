@@ -236,6 +236,14 @@ class Cloud(Part):
     serving: Serving = Field(Serving(), description="Rules of the cloud server; its order is that of `serving`.")
 
 
+class Processing(Part):
+    """Work before or after a model, such as a resize of the picture or a non-maximum suppression, on each tier."""
+
+    device: Duration = Field(0.0, json_schema_extra=_ZERO, description="Time on the device; 0 if left out.")
+    edge: Duration = Field(0.0, json_schema_extra=_ZERO, description="Time on the edge server; 0 if left out.")
+    cloud: Duration = Field(0.0, json_schema_extra=_ZERO, description="Time in the cloud; 0 if left out.")
+
+
 class FleetGroup(Part):
     """Equal devices inside a fleet; what is left out is taken from the top level."""
 
@@ -292,6 +300,12 @@ class Scenario(RuledPart):
     horizon: PositiveDuration | None = Field(
         None,
         description="End of the observation: requests in flight are censored, later ones left out. None if left out.",
+    )
+    preprocess: Processing | None = Field(
+        None, description="Work before the model, on the tier that runs its first layer; none if left out."
+    )
+    postprocess: Processing | None = Field(
+        None, description="Work after the model, on the tier that runs its last layer; none if left out."
     )
     result_size: Size | None = Field(
         None, description="Bytes that the server sends back; the size of the model's output if left out."
