@@ -1,6 +1,6 @@
 """The least energy that requests cost their devices, whatever else happens: the bound of `physics.bound`.
 
-From what requests take alone (`plan.alone`) and the cards of their devices and radios. A LoRa radio's frames are left
+From the work and the bits of each option, and the cards of devices and radios. A LoRa radio's frames are left
 out, so that its bound is that of the processor and of the sleeping radio.
 """
 
@@ -10,18 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.arrays import Flags, Floats, Ints
+from simulator.arrays import Floats, Ints
 from simulator.links.radio import Radio
 from simulator.physics.bound import above_idle_j, caused_j
-from simulator.plan.alone import BLOCK, Alone, alone
+from simulator.plan.alone import best_rate_bps
 from simulator.plan.plan import Plan
+from simulator.plan.stages import DEVICE, DOWNLINK, UPLINK
 from simulator.plan.system import Group, System
 from simulator.workload import Workload
 
 
 @dataclass(frozen=True, eq=False)
 class LeastEnergy:
-    """The least of each request over its options; arrays of shape (requests,), infinite for one without options.
+    """The least of each request over its options; arrays of shape (n,).
 
     Attributes
     ----------
@@ -36,33 +37,43 @@ class LeastEnergy:
 
 
 def least_energy_alone(
-    system: System, plan: Plan, workload: Workload, options: Ints, allowed: Flags | None = None
+    system: System, plan: Plan, workload: Workload, options: Ints, way: Ints, requests: Ints | None = None
 ) -> LeastEnergy:
-    """The least energy over the options of each request.
+    """The least energy of each of some requests, over options that all of them have.
 
     Parameters
     ----------
     system : System
-    plan : Plan
-    workload : Workload
-    options : array of int, shape (options, requests)
-        Row that each request takes on each option, with its own way out.
-    allowed : array of bool, shape (options, requests), optional
-        Which options each request has; all if left out.
+    plan, workload, options, way, requests
+        As in `simulator.plan.alone.least_alone`.
     """
-    group = plan.group_of[workload.device]
-    powers = np.array([_powers(member) for member in system.groups])[group].T
-    above, caused = np.full((2, workload.size), np.inf)
-    for first in range(0, options.shape[0], BLOCK):
-        rows = options[first : first + BLOCK]
-        place, request = np.nonzero(
-            np.ones(rows.shape, dtype=bool) if allowed is None else allowed[first : first + BLOCK]
+    asked = np.arange(workload.size) if requests is None else requests
+    device = workload.device[asked]
+    powers = np.array([_powers(group) for group in system.groups])[plan.group_of[device]].T
+    active_w, processor_idle_w, radio_active_w, radio_idle_w, up_j, down_j = powers
+    spent, up_bps, down_bps = _spent(plan), *(best_rate_bps(plan, link)[device] for link in (UPLINK, DOWNLINK))
+    above, caused = np.full((2, asked.size), np.inf)
+    # options that differ behind the device's link only cost it the same
+    _, places = np.unique(spent[options[:, None] + np.unique(way)].reshape(options.size, -1), axis=0, return_index=True)
+    for row in options[places].tolist():
+        work_s, up, down = spent[row + way].T
+        work_s, up_s, down_s = work_s * workload.device_factor[asked], up / up_bps, down / down_bps
+        added = above_idle_j(
+            work_s, up_s, up, down, active_w, processor_idle_w, radio_active_w, radio_idle_w, up_j, down_j
         )
-        found = alone(plan, workload, rows[place, request], request)
-        added, charged = _energies(found, powers[:, request])
-        np.minimum.at(above, request, added)
-        np.minimum.at(caused, request, charged)
+        charged = caused_j(work_s, up_s, down_s, up, down, active_w, radio_active_w, up_j, down_j)
+        above, caused = np.minimum(above, added), np.minimum(caused, charged)
     return LeastEnergy(above, caused)
+
+
+def _spent(plan: Plan) -> Floats:
+    """Seconds on the device, and bits over its link either way, of each row; shape (rows, 3)."""
+    spent = np.zeros((plan.routes.rows, 3))
+    columns = {DEVICE.name: 0, UPLINK.name: 1, DOWNLINK.name: 2}
+    for place, stage in enumerate(plan.stages):
+        if stage.station in columns:
+            spent[:, columns[stage.station]] += plan.routes.table(place)[1]
+    return spent
 
 
 def idle_w(system: System, workload: Workload) -> Floats:
@@ -82,12 +93,3 @@ def _powers(group: Group) -> tuple[float, float, float, float, float, float]:
         return (*processor, active_w, least_w, radio.uplink_energy_per_bit.value, radio.downlink_energy_per_bit.value)
     asleep_w = 0.0 if radio is None else radio.sleep_power.value
     return (*processor, asleep_w, asleep_w, 0.0, 0.0)
-
-
-def _energies(found: Alone, powers: Floats) -> tuple[Floats, Floats]:
-    active_w, idle, radio_active_w, radio_idle_w, up, down = powers
-    bits = found.bits_up, found.bits_down
-    return (
-        above_idle_j(found.device_s, found.air_up_s, *bits, active_w, idle, radio_active_w, radio_idle_w, up, down),
-        caused_j(found.device_s, found.air_up_s, found.air_down_s, *bits, active_w, radio_active_w, up, down),
-    )
