@@ -10,14 +10,14 @@ in the same way; what is fused stays with its host.
 
 The optimum is exact: a closed set consists of whole regions and a part of one (see `closed_sets`), each region is
 solved on its own, and all costs are integers without rounding. Of equal optima it is the smallest set, so that nothing
-runs on the device without a reason.
+runs on the device without a reason, or the first cut point that holds this set and costs the same.
 Any cost that adds up over layers and bytes is minimised so: latency, energy of the device, weighted sums. A product of
 two, a deadline on one or a limit of memory does not add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -64,32 +64,74 @@ def cheapest_cut(profile: ModelProfile, costs: CutCosts, sets: ClosedSets | None
     """
     sets = ClosedSets(profile) if sets is None else sets
     exact = ExactCosts(profile, sets, costs)
-    search = _Search(sets, exact)
-    return evaluated(profile, sets, exact, search.cheapest())
+    units = _Search(sets, exact).cheapest()
+    return evaluated(profile, sets, exact, plainest(profile, sets, exact, units, sum))
+
+
+def priced_cut(
+    profile: ModelProfile, costs: CutCosts, layers: Collection[int], sets: ClosedSets | None = None
+) -> GraphCut:
+    """What a closed set of layers costs; parameters as in `cheapest_cut`.
+
+    Raises
+    ------
+    ProfileError
+        For a set that is not closed.
+    """
+    sets = ClosedSets(profile) if sets is None else sets
+    inside = frozenset(set_cut(profile, layers).before)
+    units = frozenset(number for number, unit in enumerate(sets.units) if inside.issuperset(unit))
+    return evaluated(profile, sets, ExactCosts(profile, sets, costs), units)
+
+
+def plainest(
+    profile: ModelProfile,
+    sets: ClosedSets,
+    exact: ExactCosts,
+    units: frozenset[int],
+    value: Callable[[Sequence[int]], int],
+) -> frozenset[int]:
+    """The units of the first cut point that holds some, if it is worth the same, else these.
+
+    What costs nothing, such as a view that is stored before what else runs on the device, makes no cut of its own.
+
+    Parameters
+    ----------
+    profile, sets, exact
+    units : frozenset of int
+        Closed.
+    value : callable
+        Of the parts of a cost, `parts_of`.
+    """
+    layers = set(sets.layers(units))
+    until = max((place for place, index in enumerate(profile.trunk, start=1) if index in layers), default=0)
+    cut = next(cut for cut in profile.cut_points if cut.layers >= until)
+    prefix = set(profile.trunk[: cut.layers])
+    plain = frozenset(number for number, unit in enumerate(sets.units) if prefix.issuperset(unit))
+    is_same = value(parts_of(sets, exact, plain)) == value(parts_of(sets, exact, units))
+    return plain if plain != units and is_same else units
 
 
 def evaluated(profile: ModelProfile, sets: ClosedSets, exact: ExactCosts, units: frozenset[int]) -> GraphCut:
     """What a closed set of units costs, part by part."""
-    here = sum(exact.here[unit] for unit in units)
-    there = sum(exact.there) - sum(exact.there[unit] for unit in units)
-    crossing, back = transfers(sets, exact, units)
-    leaving = exact.leaving if len(units) < len(sets.units) else 0
-    parts = (here, crossing, there, back, leaving)
+    parts = parts_of(sets, exact, units)
     return GraphCut(set_cut(profile, sets.layers(units)), exact.value(sum(parts)), *map(exact.value, parts))
 
 
-def transfers(sets: ClosedSets, exact: ExactCosts, units: frozenset[int]) -> tuple[int, int]:
-    """Cost of what crosses behind a closed set of units, and of the results that come back."""
+def parts_of(sets: ClosedSets, exact: ExactCosts, units: frozenset[int]) -> tuple[int, int, int, int, int]:
+    """Layers on the device, what is sent, layers on the server, what comes back, and leaving the device at all."""
+    here = sum(exact.here[unit] for unit in units)
+    there = sum(exact.there) - sum(exact.there[unit] for unit in units)
     done = units | {-1}
-    crossing = back = 0
+    crossing = back = leaving = 0
     for tree in sets.trees:
         made = [tensor for tensor in tree.tensors if tree.makers[tensor] in done]
         crossing += exact.crossing(tree, [tensor for tensor in made if not units.issuperset(tree.readers[tensor])])
         if tree.results and tree.maker not in done:
             back += exact.returning(tree, tree.results)
     if len(units) < len(sets.units):
-        back += exact.answer
-    return crossing if units else exact.empty, back
+        back, leaving = back + exact.answer, exact.leaving
+    return here, crossing if units else exact.empty, there, back, leaving
 
 
 class _Search:

@@ -92,7 +92,7 @@ def _seen(parents: dict[int, int], tensor: int, inside: frozenset[int]) -> bool:
 
 @pytest.mark.parametrize("seed", range(400))
 def test_the_cheapest_cut_is_that_of_enumeration(seed):
-    """On random graphs: the least value over all closed sets, and the smallest of those that have it."""
+    """On random graphs: the least value of all closed sets, and the smallest that has it, or a cut point around it."""
     generator = np.random.default_rng(seed)
     model = random_model(generator, 12 if seed % 20 == 0 else 9)
     costs = random_costs(generator, model)
@@ -102,7 +102,10 @@ def test_the_cheapest_cut_is_that_of_enumeration(seed):
     assert found.value == least
     assert values[frozenset(found.cut.before)] == least
     assert found.here + found.crossing + found.there + found.back + found.leaving == found.value
-    assert len(found.cut.before) == min(len(inside) for inside, value in values.items() if value == least)
+    smallest = min((inside for inside, value in values.items() if value == least), key=len)
+    around = next(cut.layers for cut in model.cut_points if smallest.issubset(model.trunk[: cut.layers]))
+    plain = frozenset(model.trunk[:around])
+    assert frozenset(found.cut.before) == (plain if values[plain] == least else smallest)
 
 
 @pytest.mark.parametrize("seed", range(100))
