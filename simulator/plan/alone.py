@@ -125,7 +125,8 @@ def _service_s(plan: Plan, workload: Workload, place: int, work_s: Floats) -> Fl
     legs, stage = plan.routes.legs, plan.stages[place]
     if stage.kind != SERVER:
         return work_s
-    least_s = float(legs["work"][legs["stage"] == place].min()) * _least_factor(workload, stage)
+    together = [number for number, other in enumerate(plan.stages) if other.station == stage.station]
+    least_s = float(legs["work"][np.isin(legs["stage"], together)].min()) * _least_factor(workload, stage)
     return shortest_service_s(work_s, least_s, plan.servers[stage.station].batch_factor)
 
 
