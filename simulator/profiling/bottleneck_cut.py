@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from simulator.profiling.closed_sets import ClosedSets, Tree
 from simulator.profiling.cut_costs import CutCosts, ExactCosts
-from simulator.profiling.graph_cut import GraphCut, evaluated, plainest
 from simulator.profiling.model import ModelProfile
+from simulator.profiling.priced_cut import GraphCut, evaluated, plainest
 
 #: decisions, a unit on the device or on the server, after which a search is given up
 STEPS = 100_000

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 
 from simulator.profiling.closed_sets import ClosedSets
 from simulator.profiling.cut_costs import CutCosts
-from simulator.profiling.graph_cut import cheapest_cut, priced_cut
+from simulator.profiling.graph_cut import cheapest_cut
 from simulator.profiling.model import ModelProfile
+from simulator.profiling.priced_cut import priced_cut
 from simulator.profiling.set_cut import SetCut
 
 #: by which share a cut must be cheaper than its neighbours, so that rounding finds none

@@ -19,7 +19,7 @@ from simulator.profiling.cut_costs import CutCosts
 from simulator.profiling.graph_cut import cheapest_cut
 from simulator.profiling.model import INPUT, ModelProfile, load_profile
 from simulator.profiling.partition import bytes_back, fewest_bytes, is_alias, results_bytes
-from simulator.profiling.set_cut import closure, is_closed, named_set, set_cut
+from simulator.profiling.set_cut import closure, input_readers, is_closed, named_set, set_cut
 
 pytestmark = pytest.mark.engine_free
 
@@ -171,6 +171,18 @@ def test_a_view_of_the_input_is_the_input():
     costs = CutCosts(np.array([0.0, 1, 1]), np.zeros(3), 1.0, 400.0, keeps_input=True)
     found = cheapest_cut(model, replace(costs, here=np.array([0.0, 1, 200])))
     assert (found.cut.name, found.crossing) == ("a", 80)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_input_stays_where_all_of_its_readers_run(seed):
+    """Twin: the closed sets that cost something finite where neither the input nor a view of it may cross."""
+    generator = np.random.default_rng(seed)
+    model = random_model(generator)
+    costs = replace(random_costs(generator, model), keeps_input=True)
+    readers = input_readers(model)
+    for inside in closed_sets(model):
+        if inside:
+            assert inside.issuperset(readers) == np.isfinite(cost_of(model, costs, inside))
 
 
 def grown(model: ModelProfile) -> set[frozenset[int]]:
