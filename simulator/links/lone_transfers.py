@@ -17,11 +17,11 @@ from simulator.physics.link import Channel
 TOLERANCES: Mapping[str, float] = MappingProxyType({"mean": 0.1, "p95": 0.2, "p99": 0.2})
 
 
-def transfer_times_s(channel: Channel, bits: float, starts_s: Floats) -> Floats:
-    """Time that ``bits`` take from each of some instants, shape (len(starts_s),)."""
+def transfer_times_s(channel: Channel, bits: Floats | float, starts_s: Floats) -> Floats:
+    """Time that ``bits``, the same or other ones, take from each of some instants, shape (len(starts_s),)."""
     edges, carried = channel.edges_s, channel.cumulative_bits
     if channel.rates_bps.size == 1:
-        return np.full(starts_s.size, bits / channel.rates_bps[0])
+        return np.broadcast_to(np.asarray(bits / channel.rates_bps[0]), starts_s.shape)
     phase = starts_s % edges[-1]
     target = np.interp(phase, edges, carried) + bits
     laps = np.ceil(target / carried[-1]) - 1

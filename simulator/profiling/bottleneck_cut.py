@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from simulator.profiling.closed_sets import ClosedSets, Tree
 from simulator.profiling.cut_costs import CutCosts, ExactCosts
-from simulator.profiling.graph_cut import GraphCut, evaluated
 from simulator.profiling.model import ModelProfile
+from simulator.profiling.priced_cut import GraphCut, evaluated, plainest
 
 #: decisions, a unit on the device or on the server, after which a search is given up
 STEPS = 100_000
@@ -62,6 +62,7 @@ def bottleneck_cut(profile: ModelProfile, costs: CutCosts, sets: ClosedSets | No
     sets = ClosedSets(profile) if sets is None else sets
     exact = ExactCosts(profile, sets, costs)
     value, units, least = _best(sets, exact)
+    units = plainest(profile, sets, exact, units, lambda parts: max(parts[:4]))
     return BottleneckCut(evaluated(profile, sets, exact, units), exact.value(value), exact.value(least))
 
 

@@ -10,7 +10,7 @@ in the same way; what is fused stays with its host.
 
 The optimum is exact: a closed set consists of whole regions and a part of one (see `closed_sets`), each region is
 solved on its own, and all costs are integers without rounding. Of equal optima it is the smallest set, so that nothing
-runs on the device without a reason.
+runs on the device without a reason, or the first cut point that holds this set and costs the same.
 Any cost that adds up over layers and bytes is minimised so: latency, energy of the device, weighted sums. A product of
 two, a deadline on one or a limit of memory does not add up.
 """
@@ -18,38 +18,15 @@ two, a deadline on one or a limit of memory does not add up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 
 from simulator.physics.max_flow import minimum_cut
 from simulator.profiling.closed_sets import ClosedSets, Tree
 from simulator.profiling.cut_costs import CutCosts, ExactCosts
 from simulator.profiling.model import ModelProfile
-from simulator.profiling.set_cut import SetCut, set_cut
+from simulator.profiling.priced_cut import GraphCut, evaluated, plainest
 
 SOURCE, SINK = 0, 1
-
-
-@dataclass(frozen=True)
-class GraphCut:
-    """A cut and what it costs.
-
-    Attributes
-    ----------
-    cut : SetCut
-    value : float
-        The sum that was minimised.
-    here, crossing, there, back, leaving : float
-        Its parts: layers on the device, what is sent, layers on the server, what comes back, leaving the device at all.
-    """
-
-    cut: SetCut
-    value: float
-    here: float
-    crossing: float
-    there: float
-    back: float
-    leaving: float
 
 
 def cheapest_cut(profile: ModelProfile, costs: CutCosts, sets: ClosedSets | None = None) -> GraphCut:
@@ -64,32 +41,8 @@ def cheapest_cut(profile: ModelProfile, costs: CutCosts, sets: ClosedSets | None
     """
     sets = ClosedSets(profile) if sets is None else sets
     exact = ExactCosts(profile, sets, costs)
-    search = _Search(sets, exact)
-    return evaluated(profile, sets, exact, search.cheapest())
-
-
-def evaluated(profile: ModelProfile, sets: ClosedSets, exact: ExactCosts, units: frozenset[int]) -> GraphCut:
-    """What a closed set of units costs, part by part."""
-    here = sum(exact.here[unit] for unit in units)
-    there = sum(exact.there) - sum(exact.there[unit] for unit in units)
-    crossing, back = transfers(sets, exact, units)
-    leaving = exact.leaving if len(units) < len(sets.units) else 0
-    parts = (here, crossing, there, back, leaving)
-    return GraphCut(set_cut(profile, sets.layers(units)), exact.value(sum(parts)), *map(exact.value, parts))
-
-
-def transfers(sets: ClosedSets, exact: ExactCosts, units: frozenset[int]) -> tuple[int, int]:
-    """Cost of what crosses behind a closed set of units, and of the results that come back."""
-    done = units | {-1}
-    crossing = back = 0
-    for tree in sets.trees:
-        made = [tensor for tensor in tree.tensors if tree.makers[tensor] in done]
-        crossing += exact.crossing(tree, [tensor for tensor in made if not units.issuperset(tree.readers[tensor])])
-        if tree.results and tree.maker not in done:
-            back += exact.returning(tree, tree.results)
-    if len(units) < len(sets.units):
-        back += exact.answer
-    return crossing if units else exact.empty, back
+    units = _Search(sets, exact).cheapest()
+    return evaluated(profile, sets, exact, plainest(profile, sets, exact, units, sum))
 
 
 class _Search:

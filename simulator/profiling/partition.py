@@ -5,8 +5,8 @@ separates a layer from what is fused into it. Tensors that are only reshaped, sl
 their source, so a cut sends whichever is smaller and never the same bytes twice. The head of an exit runs right after
 the layer that feeds it; behind each head that reads nothing but the input lies a cut of its own, where a small network
 has run and the input is still needed.
-Leaves out cuts that are no prefix of the stored order (two branches of which only the other has run); `ordering` says
-which order is stored.
+Leaves out cuts that are no prefix of the stored order (two branches of which only the other has run): see `set_cut`;
+`ordering` says which order is stored.
 """
 
 from __future__ import annotations

@@ -98,6 +98,18 @@ def closure(profile: ModelProfile, layers: Iterable[int]) -> frozenset[int]:
     return frozenset(found)
 
 
+def input_readers(profile: ModelProfile) -> frozenset[int]:
+    """Layers of the trunk that read the model input or a view of it: the raw input stays where all of them run."""
+    raw, readers = {INPUT}, set[int]()
+    for index in profile.trunk:
+        layer = profile.graph[index]
+        if not raw.isdisjoint(layer.inputs):
+            readers.add(index)
+            if is_alias(layer.kind, layer.inputs):
+                raw.add(index)
+    return frozenset(readers)
+
+
 def set_cut(profile: ModelProfile, layers: Collection[int]) -> SetCut:
     """The cut behind a closed set of layers.
 
