@@ -23,6 +23,8 @@ from simulator.inference.statistics import percentiles
 #: units that are no dimension of `simulator.units.UNITS`
 COUNT, SHARE, NUMBER, TEXT = "count", "share", "number", "text"
 LESS, MORE = "less", "more"
+#: what bounds are called where metrics say what they need
+BOUNDS = "bounds"
 #: columns of a summary that every result ever had, and without which it says nothing
 REQUIRED = ("policy", "requests", "completed", "dropped", "censored")
 
@@ -35,6 +37,8 @@ class RunFacts:
     ----------
     utilisation : mapping of str to float
         Busy share of each station by its stage, 0 to 1.
+    bounds : tuple of float, or None
+        What mean latency and mean energy cannot be below; None where nobody asked.
     top1 : float or None
         Published top-1 accuracy of the model as a fraction, for requests without a known answer.
     offered_load : float
@@ -48,11 +52,16 @@ class RunFacts:
     """
 
     utilisation: Mapping[str, float] = field(default_factory=dict)
+    bounds: tuple[float, float] | None = None
     top1: float | None = None
     offered_load: float = math.nan
     busiest_station: str = ""
     overload: str = ""
     short: str = ""
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a stage, or such bounds."""
+        return name in self.utilisation or (name == BOUNDS and self.bounds is not None)
 
 
 @dataclass(frozen=True)
@@ -111,8 +120,8 @@ class Metric:
         Of its column in a table of 80 characters; the title in small letters if left out.
     has_idle : bool
         Whether energy that no request caused is part of it.
-    stage : str
-        Stage without which nobody has it; empty where everybody does.
+    needs : str
+        Stage, or `BOUNDS`, without which nobody has it; empty where everybody does.
     """
 
     name: str
@@ -126,7 +135,7 @@ class Metric:
     weight: str = ""
     heading: str = ""
     has_idle: bool = False
-    stage: str = ""
+    needs: str = ""
 
     @property
     def bound(self) -> str:
@@ -276,6 +285,16 @@ def busiest_station(of: Subject) -> str:
     return of.known.busiest_station
 
 
+def latency_bound(of: Subject) -> float:
+    """What no policy's mean over these completed requests is below: the best option of each, alone and foreseen."""
+    return of.known.bounds[0] if of.known.bounds else math.nan
+
+
+def energy_bound(of: Subject) -> float:
+    """What no policy's mean energy over these requests is below, likewise."""
+    return of.known.bounds[1] if of.known.bounds else math.nan
+
+
 # fmt: off
 METRICS = (
     Metric("requests", COUNT, "Requests", "", requests),
@@ -297,16 +316,18 @@ METRICS = (
     Metric("utilisation_uplink", SHARE, "Utilisation of uplinks", "", utilisation_uplink),
     Metric("utilisation_edge", SHARE, "Utilisation of the edge", "", utilisation_edge),
     Metric("utilisation_backhaul_up", SHARE, "Utilisation of the link to the cloud", "", utilisation_backhaul_up,
-           stage="backhaul_up"),
-    Metric("utilisation_cloud", SHARE, "Utilisation of the cloud", "", utilisation_cloud, stage="cloud"),
+           needs="backhaul_up"),
+    Metric("utilisation_cloud", SHARE, "Utilisation of the cloud", "", utilisation_cloud, needs="cloud"),
     Metric("utilisation_backhaul_down", SHARE, "Utilisation of the link from the cloud", "", utilisation_backhaul_down,
-           stage="backhaul_down"),
+           needs="backhaul_down"),
     Metric("offered_load", NUMBER, "Offered load", "", offered_load),
     Metric("busiest_station", TEXT, "Busiest station", "", busiest_station),
+    Metric("latency_bound_s", "time", "Bound of latency", "", latency_bound, needs=BOUNDS),
+    Metric("energy_bound_j", "energy", "Bound of energy", "", energy_bound, needs=BOUNDS),
 )
 # fmt: on
 _COLUMNS = ("policy", *(column for metric in METRICS for column in metric.columns), "condition")
-_OF_STAGES = frozenset(column for metric in METRICS if metric.stage for column in metric.columns)
+_OF_STAGES = frozenset(column for metric in METRICS if metric.needs for column in metric.columns)
 #: columns of every summary.csv in order; ``group`` follows ``policy`` when there is more than one
 SUMMARY_COLUMNS = tuple(column for column in _COLUMNS if column not in _OF_STAGES)
 #: what is estimated with an interval and compared between policies, by column

@@ -118,7 +118,7 @@ def _row(subject: Subject, batches: int) -> tuple[dict[str, Any], dict[str, Esti
     row: dict[str, Any] = {"policy": requests.policy, **({"group": requests.group} if requests.group else {})}
     estimates = {}
     for metric in METRICS:
-        if metric.stage and metric.stage not in known.utilisation:
+        if metric.needs and not known.has(metric.needs):
             continue
         value = metric.of(subject)
         if metric.interval:

@@ -7,6 +7,7 @@ link counts no time at all, since its frames, windows and silences are no rate o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from simulator.workload import Workload
 
 #: options that are walked at once for all requests that they may still be best for
 BLOCK = 64
+_FIRST_BLOCKS = np.array([1, 4, 16])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +90,10 @@ def least_alone(plan: Plan, workload: Workload, options: Ints, way: Ints, reques
     floors_s, ways = _floors_s(plan, workload), np.unique(way)
     order = np.argsort(floors_s[options[:, None] + ways].min(axis=1, initial=np.inf), kind="stable")
     best_s, best = np.full(asked.size, np.inf), np.full(asked.size, options.size)
-    for first in range(0, options.size, BLOCK):
-        block = order[first : first + BLOCK]
+    # most often the first one settles it for all others
+    borders = np.append(np.arange(0, options.size, BLOCK)[1:], options.size)
+    for first, last in pairwise([0, *_FIRST_BLOCKS[borders[0] > _FIRST_BLOCKS].tolist(), *borders.tolist()]):
+        block = order[first:last]
         rows = options[block][:, None] + way
         # an option whose floor is above what is known cannot be the best one
         place, which = np.nonzero(floors_s[rows] <= best_s)

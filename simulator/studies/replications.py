@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from simulator.accounts.energy import busy_s, end_of_run_s
 from simulator.accounts.window import Window, first_run_out_s, require_requests
+from simulator.arrays import Flags
 from simulator.engines.choose import choose, effort
-from simulator.engines.log import RequestLog
+from simulator.engines.log import COMPLETED, RequestLog
 from simulator.errors import PolicyError, Problem
+from simulator.inference.bounds import Bounds
 from simulator.inference.ended import ENDED
 from simulator.inference.metrics import RunFacts
 from simulator.inference.run_length import shortness
@@ -59,11 +61,18 @@ class Replications(Generic[T]):
         One for each policy.
     record : callable
         Makes what is kept of one policy in one replication.
+    bounds : Bounds, optional
+        Gathers what no policy can beat; nobody asks if left out.
     """
 
     def __init__(
-        self, system: System, plans: list[Plan], record: Callable[[System, Plan, Workload, RequestLog, int], T]
+        self,
+        system: System,
+        plans: list[Plan],
+        record: Callable[[System, Plan, Workload, RequestLog, int], T],
+        bounds: Bounds | None = None,
     ) -> None:
+        self._bounds = bounds
         self._system = system
         self._plans = plans
         self._record = record
@@ -105,6 +114,7 @@ class Replications(Generic[T]):
         drawn_until_s = first_reach_s(system, workload)
         plans = with_drawn_channels(self._plans, system, self.count, drawn_until_s)
         self.engine, simulate = choose(engine, effort(plans, workload.size) * expected, plans)
+        completed: dict[str, Flags] = {}
         for k in range(len(plans)):
             if plans[k].policy in self.ended:
                 advance()
@@ -121,9 +131,12 @@ class Replications(Generic[T]):
                 continue
             plan = plans[k]
             self._records[k].append(self._record(system, plan, workload, log, self.count))
+            completed[plan.policy] = log.status == COMPLETED
             self._note_busy(plan, workload, log, counted_until_s)
             self.loads.note(plan, log)
             advance()
+        if self._bounds is not None:
+            self._bounds.add(plans, workload, completed, self._counted(workload, counted_until_s))
         self.count += 1
 
     @property
@@ -152,6 +165,7 @@ class Replications(Generic[T]):
             reason = overload(stations)
             facts[policy, group] = RunFacts(
                 utilisation=noted.shares(),
+                bounds=None if self._bounds is None else self._bounds.of(policy, names.index(group)),
                 top1=top1[policy, group],
                 offered_load=stations[0].load if stations else np.nan,
                 busiest_station=stations[0].station if stations else "",
@@ -173,9 +187,14 @@ class Replications(Generic[T]):
         """Note what counts in the next replication, and refuse a warm-up that leaves nothing."""
         warmup_s = self._system.scenario.statistics.warmup
         require_requests(warmup_s, until_s, workload)
-        counted = Window(warmup_s, (until_s,)).holds(workload.arrival_s, np.zeros(workload.size))
+        counted = self._counted(workload, until_s)
         self.loads.begin(workload, counted, min(until_s, float(workload.arrival_s[-1])) - warmup_s)
         self._until_s.append(until_s)
+
+    def _counted(self, workload: Workload, until_s: float) -> Flags:
+        """Which requests of a replication count."""
+        window = Window(self._system.scenario.statistics.warmup, (until_s,))
+        return window.holds(workload.arrival_s, np.zeros(workload.size))
 
     def _note_busy(self, plan: Plan, workload: Workload, log: RequestLog, until_s: float) -> None:
         """Add the busy times of one run, from the end of the warm-up to the end of the run or the first run-out."""

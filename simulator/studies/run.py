@@ -19,6 +19,7 @@ from simulator.accounts.recordings import seen_recordings
 from simulator.accounts.requests import table
 from simulator.engines.log import RequestLog
 from simulator.errors import ScenarioError
+from simulator.inference.bounds import Bounds
 from simulator.inference.foreseen import foreseen
 from simulator.plan.memory import require_memory
 from simulator.plan.plan import Plan
@@ -87,7 +88,7 @@ def run_scenario(
         timelines.note(plan, workload, log, replication)
         return table(system, plan, workload, log, replication)
 
-    runs = Replications(system, plans, record)
+    runs = Replications(system, plans, record, Bounds(system))
     with _progress(progress, replications * len(plans)) as advance:
         for _ in range(replications):
             try:
