@@ -73,6 +73,8 @@ class Blueprint:
         Whether blocks with branches for training are merged as they are for inference.
     folder : str
         Folder whose files the model's own code may import; empty for none.
+    inject : callable or None
+        Adds to the module, once it is built, what its source does not have.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Blueprint:
     packages: tuple[str, ...] = field(default=())
     folder: str = ""
     deployed: bool = False
+    inject: Callable[[Any], None] | None = None
 
 
 def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprint:
