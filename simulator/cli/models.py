@@ -55,7 +55,8 @@ def profile(
     a module (needs the extra "profiling"), or FILE.onnx (needs the extra "onnx"). With :deployed behind a module,
     branches for training are merged as for inference.
     """
-    from simulator.profiling.source import BOTTLENECK, profile_of
+    from simulator.profiling.extract.sources import BOTTLENECK
+    from simulator.profiling.source import profile_of
     from simulator.reports.catalogue import model_view
     from simulator.staging import write_file
 

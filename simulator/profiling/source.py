@@ -9,9 +9,6 @@ from simulator.errors import ExtractionError, Problem
 from simulator.profiling.halving import Halves
 from simulator.profiling.model import ModelProfile
 
-#: stands between a source and the bottleneck that is injected into its model: ``at=CUT,channels=12,stride=2,bits=8``
-BOTTLENECK = "+bottleneck:"
-
 
 def profile_of(
     source: str,

@@ -128,9 +128,9 @@ def test_dequantised_values_are_within_half_a_step(bits, count, low, high, seed)
     step = (high - low) / (2**bits - 1)
     zero = round(-low / step) * step  # the range shifts by less than half a step so that zero is a level
     values = torch.rand(count, generator=draw) * (high - low) - zero
-    restored = Dequantiser((count,), bits, (low, high))(Quantiser(bits, (low, high))(values))
+    restored = Dequantiser(bits, (low, high), (count,))(Quantiser(bits, (low, high))(values))
     assert float((restored - values).abs().max()) <= step / 2 * (1 + 1e-3)
-    assert not Dequantiser((3,), bits, (low, high))(Quantiser(bits, (low, high))(torch.zeros(3))).any()
+    assert not Dequantiser(bits, (low, high), (3,))(Quantiser(bits, (low, high))(torch.zeros(3))).any()
 
 
 def test_both_halves_compute_what_the_whole_computes(tmp_path):

@@ -55,13 +55,13 @@ class Quantiser(nn.Module):
 
 
 class Dequantiser(nn.Module):
-    """The floating-point numbers that the levels of a `Quantiser` stand for, in the shape that they had."""
+    """The floating-point numbers that the levels of a `Quantiser` stand for; of packed ones, in the shape given."""
 
     scale: torch.Tensor
     zero_point: torch.Tensor
     shifts: torch.Tensor
 
-    def __init__(self, shape: Sequence[int], bits: int, values: tuple[float, float] = _RANGE) -> None:
+    def __init__(self, bits: int, values: tuple[float, float] = _RANGE, shape: Sequence[int] = ()) -> None:
         super().__init__()
         self._bits, self._shape = bits, tuple(shape)
         twin = Quantiser(bits, values)
@@ -104,7 +104,7 @@ class Bottleneck(nn.Module):
         behind = OrderedDict(expand=expand, norm=norms[1], activation=nn.ReLU())
         if bits < _FLOAT:
             ahead["quantise"] = Quantiser(bits)
-            behind = OrderedDict(dequantise=Dequantiser(crossing, bits), **behind)
+            behind = OrderedDict(dequantise=Dequantiser(bits, shape=crossing), **behind)
         self.encoder = nn.Sequential(ahead)
         self.decoder = nn.Sequential(behind)
 

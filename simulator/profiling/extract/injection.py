@@ -21,12 +21,11 @@ from simulator.profiling.extract.assemble import profile_of
 from simulator.profiling.extract.bottleneck import BITS, Bottleneck, crossing_bytes
 from simulator.profiling.extract.capture import Captured, capture, given
 from simulator.profiling.extract.progress import Tell
-from simulator.profiling.extract.sources import Blueprint, blueprint
+from simulator.profiling.extract.sources import BOTTLENECK, Blueprint, blueprint
 from simulator.profiling.graph import INPUT, PROFILE_ELEMENT_BYTES
 from simulator.profiling.halving import crossing_layers, inner_cut, layers_before
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.partition import CutPoint, find_cut
-from simulator.profiling.source import BOTTLENECK
 
 _EXAMPLE = "for example at=layer2,channels=12,stride=2,bits=8"
 _MOST = 10**6

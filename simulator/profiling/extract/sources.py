@@ -45,6 +45,8 @@ _SOUNDS: Mapping[str, str] = MappingProxyType(
 )
 #: ending of a source whose network is wanted as it is deployed
 DEPLOYED = ":deployed"
+#: stands between a source and the bottleneck that is injected into its model (`injection`)
+BOTTLENECK = "+bottleneck:"
 #: characters of a value, and of what somebody's own code said, in a message
 _SHOWN, _SAID = 60, 200
 
