@@ -207,8 +207,9 @@ def _messages(cuts: Sequence[CutPoint], group: Group, card: Card, encoding: str)
     """What is sent at each cut by a machine with a card, shape (cuts, 1)."""
     known = group.profile.encodings.get(encoding)
     input_bytes = group.profile.sent_input_bytes if known is None else known.size_bytes
+    element_bytes = card.element_bytes_of(group.profile)
     sizes = [
-        size_at(card.element_bytes, float(cut.bytes), float(cut.integer_bytes)) if cut.layers else input_bytes
+        size_at(element_bytes, float(cut.bytes), float(cut.integer_bytes)) if cut.layers else input_bytes
         for cut in cuts
     ]
     return _sent(np.array(sizes)[:, None], group)
@@ -235,7 +236,9 @@ def _misfits(
     """For each option, why a tier cannot hold its layers; empty when all can."""
     profile, device, edge, cloud = group.profile, group.card, servers[0], servers[-1]
     order = execution_order(profile, exits)
-    here, there, farthest = (MemoryNeeds(profile, order, card.element_bytes) for card in (device, edge, cloud))
+    here, there, farthest = (
+        MemoryNeeds(profile, order, card.element_bytes_of(profile)) for card in (device, edge, cloud)
+    )
     places = [cut.steps(exits) for cut in profile.cut_points]
     last = len(places) - 1
 
