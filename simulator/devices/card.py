@@ -81,6 +81,14 @@ class Card(BaseModel):
             raise nested(Problem(message, "the power of the whole machine, idle part included", ("active_power",)))
         return self
 
+    @model_validator(mode="after")
+    def _holds_other_precisions(self) -> Self:
+        """Refuse a speed-up over itself."""
+        if self.precision in self.precisions:
+            message = f"{self.precision} is the precision of the card itself"
+            raise nested(Problem(message, "name another one, or leave it out", ("precisions", self.precision)))
+        return self
+
     @property
     def element_bytes(self) -> int:
         """Bytes of one element at the precision of the card."""

@@ -101,7 +101,13 @@ def _devices() -> Table:
         powers = (human(card.idle_w, "power"), human(card.active_w, "power"))
         compute = getattr(card.compute, "kind", type(card.compute).__name__)
         view.add_row(
-            name, card.role, card.precision, compute, human(card.memory_bytes, "size"), *powers, Text(card.title)
+            name,
+            card.role,
+            " ".join((card.precision, *card.precisions)),
+            compute,
+            human(card.memory_bytes, "size"),
+            *powers,
+            Text(card.title),
         )
     return view
 

@@ -73,6 +73,22 @@ def test_the_tail_is_the_teachers(student, layer, behind):
     assert tails[0] == tails[1] != []
 
 
+@pytest.mark.parametrize(
+    ("teacher", "layer"),
+    [
+        ("resnet50", "layer2"),
+        ("resnet152", "layer2"),
+        ("densenet169", "features.transition2"),
+        ("densenet201", "features.transition2"),
+        ("inception_v3", "maxpool2"),
+    ],
+)
+def test_a_device_computes_85_percent_less_than_with_a_plain_split(teacher, layer):
+    """Against the teacher cut where the tail takes over: the 85 % that were reported (84.8 for Inception), or more."""
+    plain, cut = find_cut(load_profile(teacher), layer), encoder(f"{teacher}_hnd3")[1]
+    assert 1 - cut.macs_before / plain.macs_before > 0.845
+
+
 def test_the_encoder_of_the_entropic_student():
     """24 x 55 x 55 latents behind 465.5 M multiply-accumulates of convolutions; its norms multiply on top of them.
 

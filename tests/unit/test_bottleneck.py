@@ -23,7 +23,8 @@ from simulator.profiling.extract.bottleneck import (
     Quantiser,
     crossing_bytes,
 )
-from simulator.profiling.extract.environment import quiet
+from simulator.profiling.extract.crosscheck import crosscheck
+from simulator.profiling.extract.environment import prepare, quiet
 from simulator.profiling.graph import size_at
 from simulator.profiling.model import load_profile
 from simulator.profiling.partition import find_cut
@@ -201,6 +202,14 @@ def test_on_the_command_line(tmp_path: Path):
     profile = load_profile(file)
     assert profile.source == RESNET + "at=layer2,channels=12,stride=2,bits=8"
     assert (profile.top1, profile.top1_source) == (0.68, "given by the user")
+
+
+@pytest.mark.parametrize("name", ["distilled_heads:inception_v3_hnd12", "entropic_student:resnet50_entropic"])
+def test_another_counter_agrees(name):
+    """The multiply-accumulates that PyTorch's own counter sees, to the last one."""
+    prepare()
+    found = crosscheck(f"simulator.profiling.extract.nets.{name}")
+    assert (found.outcome, found.macs) == ("exact", found.counter_macs)
 
 
 def test_an_onnx_file_has_no_module_to_inject_into(tmp_path: Path):
