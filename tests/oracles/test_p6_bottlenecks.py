@@ -6,6 +6,7 @@ from math import prod
 
 import pytest
 
+import simulator
 from simulator.profiling.model import load_profile
 from simulator.profiling.partition import find_cut
 
@@ -101,6 +102,23 @@ def test_the_encoder_of_the_entropic_student():
     assert convolutions / 1e6 == pytest.approx(465.5, abs=0.05)
     assert cut.macs_before - convolutions == 112**2 * 96**2 + 56**2 * 48**2
     assert (cut.bytes, cut.integer_bytes) == (24 * 55 * 55, 24 * 55 * 55)
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_a_split_behind_the_encoder_sends_it(engine):
+    """One byte an element from a device that computes in half precision too; over 1 Mbit/s 20.184 ms for 2523 bytes."""
+    scenario = {
+        "name": "bottleneck",
+        "model": "densenet201_hnd3",
+        "device": "jetson-tx2",
+        "server": "t4-tensorrt",
+        "link": {"uplink": {"rate": "1 Mbit/s"}, "downlink": {"rate": "10 Mbit/s"}},
+        "workload": {"arrivals": "periodic", "rate": "1 /s", "requests": 5},
+        "policies": [{"kind": "split", "at": "bottleneck.encoder"}],
+    }
+    requests = simulator.run(scenario, engine=engine).requests
+    assert set(requests["bytes_up"]) == {2523}
+    assert requests["uplink_service_s"].tolist() == pytest.approx([0.020184] * 5, rel=1e-9)
 
 
 def test_no_accuracy_is_claimed():

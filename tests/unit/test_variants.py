@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 import simulator
 from simulator import paths
+from simulator.cli import cli
 from simulator.devices.card import load_card
 from simulator.errors import NotFoundError, ProfileError
 from simulator.profiling.check import contradictions
@@ -132,6 +134,14 @@ def test_an_unknown_one_is_told_with_the_nearest(name, message, hint):
         load_profile(name)
     assert message in str(raised.value)
     assert hint in str(raised.value)
+
+
+def test_a_variant_has_no_module_to_cut(tmp_path: Path):
+    """Said with what to give; nothing is written."""
+    done = CliRunner().invoke(cli, ["cut", "resnet50@sfp", "--at", "layer2", "-o", str(tmp_path / "halves")])
+    assert done.exit_code == 2
+    assert "derived from published numbers" in done.output
+    assert not (tmp_path / "halves").exists()
 
 
 def test_a_precision_in_a_file_is_a_known_one(tmp_path: Path):
