@@ -1,11 +1,12 @@
 """Where built-in profiles and scenarios lie: the checkout first, the installed copy second.
 
 A name is looked up as a built-in; anything with a slash or a suffix is a path of the user's own. Names never lead
-out of their folder.
+out of their folder. Behind a model may stand ``@VARIANT``, a row of a table of compressed models.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from os.path import getsize, isdir, isfile
 from pathlib import Path
@@ -40,6 +41,10 @@ LARGEST: Mapping[str, int] = MappingProxyType(
     }
 )
 
+#: table of the variants of models, in their folder; what stands for any model in it
+VARIANTS = "variants.csv"
+ANY_MODEL = "*"
+
 #: how much of a reference an error message shows
 _SHOWN = 200
 
@@ -69,8 +74,22 @@ def looks_like_path(reference: str) -> bool:
     return "/" in reference or "\\" in reference or reference.lower().endswith((".json", ".yaml", ".yml", ".csv"))
 
 
+def variant_lines() -> list[str]:
+    """The table of the variants of models without its comments, header first."""
+    lines = (folder("model") / VARIANTS).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def split_variant(reference: str) -> tuple[str, str]:
+    """A reference to a model, and the variant of it that is meant; empty for the model itself."""
+    model, at, variant = reference.rpartition("@")
+    if not at or any(mark in variant for mark in "./\\"):
+        return reference, ""
+    return model, variant
+
+
 def find(kind: str, reference: str, base: Path | None = None) -> Path:
-    """The file behind a reference.
+    """The file behind a reference; of a variant of a model, the file of that model.
 
     Parameters
     ----------
@@ -86,6 +105,11 @@ def find(kind: str, reference: str, base: Path | None = None) -> Path:
     NotFoundError
         Naming the nearest built-ins; and for a file that is too large to be one of its kind.
     """
+    model, variant = split_variant(reference) if kind == "model" else (reference, "")
+    if model != reference:
+        found = find(kind, model, base)
+        _require_variant(model, variant)
+        return found
     if looks_like_path(reference):
         found = find_file(kind, reference, base)
         require_size(kind, found)
@@ -100,6 +124,14 @@ def find(kind: str, reference: str, base: Path | None = None) -> Path:
     else:
         hint = did_you_mean(reference, names(kind)) or f"`offload-sim list {plural}` shows them"
     raise NotFoundError(Problem(f'no built-in {kind} is called "{reference[:_SHOWN]}"', hint))
+
+
+def _require_variant(model: str, variant: str) -> None:
+    """Refuse a variant that a model does not have."""
+    known = [row["variant"] for row in csv.DictReader(variant_lines()) if row["model"] in (model, ANY_MODEL)]
+    if variant not in known:
+        hint = did_you_mean(variant, known) or "known: " + ", ".join(known)
+        raise NotFoundError(Problem(f'"{model[:_SHOWN]}" has no variant called "{variant[:_SHOWN]}"', hint))
 
 
 def require_size(kind: str, path: Path) -> None:

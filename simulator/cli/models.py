@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -31,21 +32,40 @@ def _shape(ctx: click.Context, option: click.Parameter, text: str | None) -> tup
 @click.argument("source")
 @click.option("--input", "shape", callback=_shape, metavar="1,3,224,224", help="If the source does not know its input.")
 @click.option("--exits", default="", metavar="NAME,...", help="Outputs of an ONNX file that are early exits.")
+@click.option(
+    "--bottleneck",
+    metavar="at=CUT,channels=12,stride=2,bits=8",
+    help="Inject an encoder, a quantiser and a decoder there; the cut bottleneck.encoder lies between them.",
+)
+@click.option("--top1", type=click.FloatRange(0, 1), metavar="SHARE", help="Its accuracy, where you have measured it.")
+@click.option("--top1-source", default="given by the user", metavar="TEXT", help="Who says so.")
 @click.option("-o", "file", type=Path, help="File to write; <name>.json if left out, - for standard output.")
-def profile(source: str, shape: tuple[int, ...] | None, exits: str, file: Path | None) -> None:
+def profile(
+    source: str,
+    shape: tuple[int, ...] | None,
+    exits: str,
+    bottleneck: str | None,
+    top1: float | None,
+    top1_source: str,
+    file: Path | None,
+) -> None:
     """Extract the layer graph of a model into a profile.
 
     SOURCE is torchvision:NAME, timm:NAME, hf:NAME, or package.module:factory for a function of your own that returns
     a module (needs the extra "profiling"), or FILE.onnx (needs the extra "onnx"). With :deployed behind a module,
     branches for training are merged as for inference.
     """
+    from simulator.profiling.extract.sources import BOTTLENECK
     from simulator.profiling.source import profile_of
     from simulator.reports.catalogue import model_view
     from simulator.staging import write_file
 
     names = tuple(name.strip() for name in exits.split(",") if name.strip())
     progress = output.to_stderr() if sys.stderr.isatty() else None  # in a file, messages are all that is wanted
-    extracted = profile_of(source, shape, names, progress)
+    wanted = source if bottleneck is None else f"{source}{BOTTLENECK}{bottleneck}"
+    extracted = profile_of(wanted, shape, names, progress)
+    if top1 is not None:
+        extracted = replace(extracted, top1=top1, top1_source=one_line(top1_source) or None)
     target = file or Path(f"{extracted.name}.json")
     write_file(target, extracted.text.encode())
     show(model_view(extracted), to_error=target == STANDARD_OUTPUT)

@@ -4,6 +4,9 @@ A card names its compute model (`roofline`, `measured`, or one added by a plugin
 the way of reading it from ``profiles/devices``. What layers need is counted in `simulator.profiling.liveness`; memory
 taken by an operating system, a runtime or workspaces of a convolution is not subtracted. How a server queues is the
 scenario's business.
+
+A card computes at one precision, and may hold others that networks ask for which are quantised to them: how much faster
+a network is then than before it was quantised, as measured, and its tensors in elements of that size.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from simulator.devices.sourced import Sourced, read_card
 from simulator.devices.variability import Variability
 from simulator.errors import Problem
 from simulator.profiling.model import ModelProfile
+from simulator.profiling.variants import with_float_weights
 from simulator.scenario.kinds import Registered
 from simulator.scenario.mistakes import nested
 from simulator.scenario.quantities import Bandwidth, PositiveSize, Power
@@ -30,6 +34,8 @@ from simulator.units import human
 
 #: bytes of one element at each precision
 ELEMENT_BYTES: Mapping[str, int] = {"float32": 4, "float16": 2, "int8": 1}
+
+Precision = Literal["float32", "float16", "int8"]
 
 
 class ComputeModel(Protocol):
@@ -56,9 +62,13 @@ class Card(BaseModel):
     name: str = Field(description="Name of the card, the same as its file.")
     title: str = Field(description="What it is, with processor, clock and software, for people.")
     role: Literal["device", "server"] = Field(description="Where it stands.")
-    precision: Literal["float32", "float16", "int8"] = Field(description="Type of weights and activations.")
+    precision: Precision = Field(description="Type of weights and activations.")
     compute: Annotated[Any, Registered("compute", "compute model")] = Field(
         description="Compute model and its numbers."
+    )
+    precisions: Mapping[Precision, Sourced[Annotated[float, Field(gt=0, le=100)]]] = Field(
+        default_factory=dict,
+        description="Measured speed-up of networks that are quantised to another precision.",
     )
     memory: Sourced[PositiveSize] = Field(description="Memory for activations, and for weights without `storage`.")
     storage: Sourced[PositiveSize] | None = Field(None, description="Memory that holds only weights (flash).")
@@ -85,10 +95,22 @@ class Card(BaseModel):
             raise nested(Problem(message, "the power of the whole machine, idle part included", ("active_power",)))
         return self
 
+    @model_validator(mode="after")
+    def _holds_other_precisions(self) -> Self:
+        """Refuse a speed-up over itself."""
+        if self.precision in self.precisions:
+            message = f"{self.precision} is the precision of the card itself"
+            raise nested(Problem(message, "name another one, or leave it out", ("precisions", self.precision)))
+        return self
+
     @property
     def element_bytes(self) -> int:
         """Bytes of one element at the precision of the card."""
         return ELEMENT_BYTES[self.precision]
+
+    def element_bytes_of(self, profile: ModelProfile) -> int:
+        """Bytes of one element of the tensors of a network: those of its own precision, if the card holds that."""
+        return ELEMENT_BYTES[profile.precision if profile.precision in self.precisions else self.precision]
 
     @property
     def memory_bytes(self) -> float:
@@ -124,7 +146,10 @@ class Card(BaseModel):
             If the compute model cannot serve this profile.
         """
         compute: ComputeModel = self.compute
-        return compute.layer_times_s(profile, self.element_bytes)
+        speed_ups = [speed_up.value for name, speed_up in self.precisions.items() if name == profile.precision]
+        whole = with_float_weights(profile) if speed_ups else profile  # they tell of the network as it was before
+        times_s = compute.layer_times_s(whole, self.element_bytes)
+        return times_s / speed_ups[0] if speed_ups else times_s
 
     def encode_s(self, codec: str, read_bytes: float, written_bytes: float) -> float | None:
         """Time of encoding by a codec; None where the card does not say.
@@ -154,7 +179,7 @@ class Card(BaseModel):
         name : str
             Name of the profile that they belong to.
         weights, activations : float
-            Bytes that they need at the precision of the card (`simulator.profiling.liveness.MemoryNeeds`).
+            Bytes that they need on this card (`element_bytes_of`, `simulator.profiling.liveness.MemoryNeeds`).
         """
         who = f"{name} on {self.name}"
         if self.storage is not None:

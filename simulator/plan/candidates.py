@@ -261,7 +261,9 @@ def _misfits(
     """For each option, why a tier cannot hold its layers; empty when all can."""
     profile, device, edge, cloud = group.profile, group.card, servers[0], servers[-1]
     order = execution_order(profile, exits)
-    here, there, farthest = (MemoryNeeds(profile, order, card.element_bytes) for card in (device, edge, cloud))
+    here, there, farthest = (
+        MemoryNeeds(profile, order, card.element_bytes_of(profile)) for card in (device, edge, cloud)
+    )
     places = [cut.steps(exits) for cut in profile.cut_points]
     last = len(places) - 1
 

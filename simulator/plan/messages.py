@@ -15,6 +15,7 @@ from simulator.errors import Problem, ScenarioError
 from simulator.physics.packets import in_packets_bytes
 from simulator.plan.system import Group
 from simulator.profiling.graph import size_at
+from simulator.profiling.model import ModelProfile
 from simulator.profiling.partition import CutPoint
 
 Floats = NDArray[np.float64]
@@ -57,15 +58,15 @@ def messages(cuts: Sequence[CutPoint], group: Group, card: Card, encoding: str, 
             encode_s.append(card.encode_s(encoding, raw_bytes, input_bytes) or 0.0)
             decoders.append(partial(_read_input_s, encoding, input_bytes, raw_bytes))
         elif codec is None or cut.bytes == 0:
-            sizes.append(size_at(card.element_bytes, float(cut.bytes), float(cut.integer_bytes)))
+            sizes.append(size_at(card.element_bytes_of(profile), float(cut.bytes), float(cut.integer_bytes)))
             encode_s.append(0.0)
             decoders.append(_nothing_s)
         else:
             numbers = (cut.bytes - cut.integer_bytes) / 4
-            message = Message(numbers, float(cut.integer_bytes), cut.tensors, numbers * card.element_bytes)
+            message = Message(numbers, float(cut.integer_bytes), cut.tensors, numbers * card.element_bytes_of(profile))
             sizes.append(codec.size_bytes(message))
             encode_s.append(_known_s(codec.encode_s(message, card), card, codec))
-            decoders.append(partial(_read_features_s, codec, message))
+            decoders.append(partial(_read_features_s, codec, message, profile))
     return Messages(sent_bytes(np.array(sizes)[:, None], group), np.array(encode_s)[:, None], tuple(decoders))
 
 
@@ -77,8 +78,8 @@ def _read_input_s(encoding: str, input_bytes: float, raw_bytes: float, card: Car
     return card.decode_s(encoding, input_bytes, raw_bytes) or 0.0
 
 
-def _read_features_s(codec: Codec, message: Message, card: Card) -> float:
-    held = replace(message, stored_bytes=message.numbers * card.element_bytes)
+def _read_features_s(codec: Codec, message: Message, profile: ModelProfile, card: Card) -> float:
+    held = replace(message, stored_bytes=message.numbers * card.element_bytes_of(profile))
     return _known_s(codec.decode_s(held, card), card, codec)
 
 

@@ -89,7 +89,7 @@ def _rules(
         factor = server.batching.factor(spec.max_batch)
     for group in groups if spec.when_full == "local" else ():
         trunk = group.profile.trunk
-        needs = MemoryNeeds(group.profile, trunk, group.card.element_bytes).before(len(trunk))
+        needs = MemoryNeeds(group.profile, trunk, group.card.element_bytes_of(group.profile)).before(len(trunk))
         reason = group.card.misfit(group.profile.name, *needs)
         if reason is not None:
             hint = "write when_full: drop, or take another model or device"

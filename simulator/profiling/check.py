@@ -135,7 +135,7 @@ def _sizes(profile: ModelProfile) -> Iterator[Problem]:
         ):
             message = f'layer {index} "{layer.name}" reads more integer parameters than parameters'
             yield Problem(message, _AGAIN, ("graph", index, "integer_param_bytes"))
-        if not layer.params <= layer.param_bytes <= 16 * layer.params:
+        if not layer.params <= 8 * layer.param_bytes or not layer.param_bytes <= 16 * layer.params:
             message = f'layer {index} "{layer.name}" has {layer.params} parameters in {layer.param_bytes} bytes'
             yield Problem(message, _AGAIN, ("graph", index, "param_bytes"))
 

@@ -15,7 +15,7 @@ from simulator.errors import Problem, did_you_mean
 from simulator.jsontext import JsonError, read_json
 from simulator.printable import one_line
 from simulator.profiling.folding import fold, unfold
-from simulator.profiling.graph import ELEMENT_BYTES, KINDS, Encoding, Exit, Layer, LossEffect
+from simulator.profiling.graph import ELEMENT_BYTES, KINDS, PRECISIONS, Encoding, Exit, Layer, LossEffect
 
 #: version of this format
 FORMAT = 1
@@ -146,6 +146,14 @@ def _kind(value: Any, path: Path, problems: list[Problem]) -> str:
     if not isinstance(value, str) or value not in KINDS:
         problems.append(Problem(f"kind {_short(value)} is not known", _nearest(value, KINDS), path))
         return KINDS[-1]
+    return value
+
+
+def _precision(value: Any, path: Path, problems: list[Problem]) -> str:
+    if not isinstance(value, str) or value not in PRECISIONS:
+        hint = f"write {' or '.join(PRECISIONS)}, or leave it out"
+        problems.append(Problem(f"precision {_short(value)} is not known", hint, path))
+        return ""
     return value
 
 
@@ -290,7 +298,10 @@ _HEADER: dict[str, Reader] = {
     "missing_macs": _count,
     "outputs": _list(_count),
     "form": _text,
+    "precision": _precision,
     "graph": _list(_row(COLUMNS)),
 }
 #: keys that a profile without the thing leaves out, and what they are then
-OPTIONAL: Mapping[str, Any] = MappingProxyType({"loss_effect": None, "missing_macs": 0, "outputs": (), "form": ""})
+OPTIONAL: Mapping[str, Any] = MappingProxyType(
+    {"loss_effect": None, "missing_macs": 0, "outputs": (), "form": "", "precision": ""}
+)

@@ -47,6 +47,9 @@ INPUT = -1
 #: bytes of one floating-point number of a profile's tensors
 PROFILE_ELEMENT_BYTES = 4
 
+#: what a quantised network may ask to be computed in
+PRECISIONS = ("float16", "int8")
+
 #: element types that keep their size at every precision
 _INTEGERS = ("int64", "int32", "uint8", "int8", "bool")
 

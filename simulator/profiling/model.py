@@ -33,6 +33,7 @@ from simulator.profiling.graph import (
     is_integer,
 )
 from simulator.profiling.partition import CutPoint, cut_points
+from simulator.profiling.variants import derived, variant_named
 from simulator.textfile import read_text
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class ModelProfile:
         Layers that make the final results, where there are more than the last one of the trunk; else empty.
     form : str
         ``training`` or ``deployed`` for a network whose branches are merged for inference, else empty.
+    precision : str
+        ``float16`` or ``int8`` for a network that is to be computed in it where a processor can, else empty.
     """
 
     name: str
@@ -104,6 +107,7 @@ class ModelProfile:
     missing_macs: int = 0
     outputs: tuple[int, ...] = ()
     form: str = ""
+    precision: str = ""
 
     @property
     def complete(self) -> bool:
@@ -205,7 +209,7 @@ def load_profile(reference: str | Path, base: Path | None = None) -> ModelProfil
     Parameters
     ----------
     reference : str or Path
-        Name (``resnet50``) or path (``mine/net.json``).
+        Name (``resnet50``) or path (``mine/net.json``), either with ``@VARIANT`` behind it (`variants`).
     base : Path, optional
         Folder that a relative path starts from.
 
@@ -217,6 +221,9 @@ def load_profile(reference: str | Path, base: Path | None = None) -> ModelProfil
         If the file is damaged; lists every problem.
     """
     path = reference if isinstance(reference, Path) else paths.find("model", reference, base)
+    model, variant = ("", "") if isinstance(reference, Path) else paths.split_variant(reference)
+    if variant:
+        return derived(load_profile(model, base), variant_named(model, variant))
     if path.is_file():
         paths.require_size("model", path)
     values, problems = decode(read_text(path, ProfileError), str(path))

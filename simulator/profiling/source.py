@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from simulator import paths
 from simulator.errors import ExtractionError, Problem
 from simulator.profiling.halving import Halves
 from simulator.profiling.model import ModelProfile
@@ -65,6 +66,9 @@ def halves_of(profile: ModelProfile, at: str, source: str, folder: Path) -> Halv
     ExtractionError
         If the model is not the one that the profile describes, or cannot be cut there.
     """
+    if source == profile.source and paths.split_variant(profile.name)[1]:
+        message = f'"{profile.name}" is derived from published numbers, so there is no module of it to cut'
+        raise ExtractionError(Problem(message, "give your own with --model"))
     if _is_file(source):
         from simulator.profiling.onnx.halves import write_halves
 

@@ -23,6 +23,7 @@ from simulator.links.radio import Radio, load_radio
 from simulator.links.trace import read_trace
 from simulator.profiling.model import ModelProfile, load_profile
 from simulator.profiling.samples import load_samples
+from simulator.profiling.variants import variants
 from simulator.scenario.load import load_scenario
 from simulator.units import SI_UNIT, exact, human, parse
 
@@ -56,6 +57,8 @@ def file_text(kind: str, name: str) -> str:
         _show_policy(name)  # an unknown one is told first
         hint = "scenarios hold its fields: `offload-sim show policy NAME` lists them"
         raise NotFoundError(Problem(f'the policy "{name}" has no file', hint))
+    if singular == "model" and paths.split_variant(name)[1]:
+        return load_profile(name).text
     is_generator = singular == "trace" and name in paths.names("generator") and name not in paths.names("trace")
     return paths.find("generator" if is_generator else singular, name).read_text(encoding="utf-8")
 
@@ -67,10 +70,18 @@ def _table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
     return view
 
 
+def model_names() -> list[str]:
+    """Every built-in model, each followed by its published variants."""
+    own: dict[str, list[str]] = {}
+    for variant in variants():
+        own.setdefault(variant.model, []).append(f"{variant.model}@{variant.name}")
+    return [name for model in paths.names("model") for name in (model, *own.get(model, ()))]
+
+
 def _models() -> Table:
     numbers = ("input", "params", "MACs", "top-1", "cuts", "exits")
     view = _table("name", "source", *numbers, "complete", numbers=numbers)
-    for name in paths.names("model"):
+    for name in model_names():
         profile = load_profile(name)
         shape = "x".join(map(str, profile.input_shape[1:]))
         top1 = "-" if profile.top1 is None else f"{100 * profile.top1:.2f} %"
@@ -90,7 +101,13 @@ def _devices() -> Table:
         powers = (human(card.idle_w, "power"), human(card.active_w, "power"))
         compute = getattr(card.compute, "kind", type(card.compute).__name__)
         view.add_row(
-            name, card.role, card.precision, compute, human(card.memory_bytes, "size"), *powers, Text(card.title)
+            name,
+            card.role,
+            " ".join((card.precision, *card.precisions)),
+            compute,
+            human(card.memory_bytes, "size"),
+            *powers,
+            Text(card.title),
         )
     return view
 

@@ -19,6 +19,7 @@ from simulator.cli import cli
 from simulator.cli.builtin import KINDS
 from simulator.cli.verbs import WRONG
 from simulator.links.generator import load_markov
+from simulator.reports.catalogue import model_names
 
 VERBS = ("run", "check", "explain", "profile", "cut", "list", "show", "schema", "plot", "trace", "sweep", "optimise")
 
@@ -138,11 +139,12 @@ def test_the_readme_of_the_scenarios_names_them_all() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_list_names_everything_built_in(kind: str) -> None:
-    """One row each; generators stand below the traces."""
+    """One row each; generators stand below the traces, variants of a model below it."""
     done = offload_sim("list", kind)
     assert done.exit_code == 0, done.stderr
     one = kind if kind in paths.FOLDERS else kind.removesuffix("s")
     names = registry.kinds("policies") if kind == "policies" else paths.names(one)
+    names = model_names() if kind == "models" else names
     names += paths.names("generator") if kind == "traces" else []
     shown = [line.split()[0] for line in done.stdout.splitlines()[1:]]
     assert shown == names

@@ -14,6 +14,7 @@ import pytest
 import simulator
 from simulator import paths
 from simulator.figures.runs import NAMES
+from simulator.reports.catalogue import model_names
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +92,7 @@ def test_the_command_lists_and_runs_from_an_empty_folder(away: Path, installed: 
     command = str(installed / "bin" / "offload-sim")
     assert os.access(command, os.X_OK)
     listed = [line.split()[0] for line in done([command, "list", "models"]).splitlines()[1:]]
-    assert listed == paths.names("model")
+    assert listed == model_names()
     for scenario in ("first", "quickstart"):
         assert "local" in done([command, "run", scenario])
         assert (away / "results" / scenario / "summary.csv").is_file()

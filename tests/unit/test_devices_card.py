@@ -55,6 +55,10 @@ def test_good_card_reads_in_si_units(tmp_path: Path) -> None:
     assert (card.workers, card.storage_bytes, card.variability) == (1, None, None)
 
 
+#: a speed-up with its origin
+FASTER = '{value: 2, source: "a paper"}'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
@@ -71,6 +75,9 @@ def test_good_card_reads_in_si_units(tmp_path: Path) -> None:
         ("role: device", "role: phone", 3, '"phone" is not a choice here'),
         ("memory:", "memry:", 12, 'unknown field "memry"'),
         ("name: mine", "name: yours", 1, 'the card calls itself "yours"'),
+        ("precision: float32", "precision: float32\nprecisions: {int7: 2}", 5, "int7"),
+        ("precision: float32", "precision: float32\nprecisions: {int8: 2}", 5, "does not say where it comes from"),
+        ("precision: float32", f"precision: float32\nprecisions: {{float32: {FASTER}}}", 5, "of the card itself"),
     ],
 )
 def test_mistake_is_shown_with_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:

@@ -457,7 +457,10 @@ def test_the_first_layer_reads_the_input():
     assert sizes == {"float32": 12288, "uint8": 3072, "jpeg": 1790}
 
 
-@pytest.mark.parametrize("name", ["resnet18", "tiny_yolov2", "ds_cnn", "resnet50_exits", "bert-base"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", "tiny_yolov2", "ds_cnn", "resnet50_exits", "bert-base", "densenet169_hnd3", "resnet50_entropic"],
+)
 def test_a_shipped_profile_is_what_extraction_gives(name):
     """The graph in the file is the graph of the model that it names, and so are its results."""
     shipped = load_profile(name)

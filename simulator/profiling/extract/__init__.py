@@ -1,7 +1,7 @@
 """Profiles from real PyTorch models: build without weights, capture the graph, count, write down.
 
-sources -> capture -> operators, count -> graph -> fusion, exits -> a `ModelProfile`. Only this package imports torch
-and its companions (the extra ``profiling``), and only when something is extracted.
+sources, injection -> capture -> operators, count -> graph -> fusion, exits -> a `ModelProfile`. Only this package
+imports torch and its companions (the extra ``profiling``), and only when something is extracted.
 Conventions. One MAC is one multiply-accumulate. Convolutions, linear layers, matrix products and einsum are counted by
 fvcore's operator handles; the two products of scaled dot-product attention and recurrent layers, which fvcore leaves
 out, are added. Norms, activations, softmax, pooling, element-wise arithmetic, resampling, embeddings and everything
@@ -28,7 +28,8 @@ def extract(
     Parameters
     ----------
     source : str
-        ``torchvision:NAME``, ``timm:NAME``, ``hf:NAME`` or ``package.module:factory``.
+        ``torchvision:NAME``, ``timm:NAME``, ``hf:NAME`` or ``package.module:factory``; with
+        ``+bottleneck:at=CUT,channels=12,stride=2,bits=8`` behind it, one is injected (`injection`).
     input_shape : sequence of int, optional
         Shape of one input with its batch of one; otherwise known from the source.
     tell : callable, optional
@@ -44,9 +45,9 @@ def extract(
     with quiet():
         prepare()
         from simulator.profiling.extract.assemble import assemble
-        from simulator.profiling.extract.sources import blueprint
+        from simulator.profiling.extract.injection import planned
 
-        return assemble(blueprint(source, input_shape), tell)
+        return assemble(planned(source, input_shape, tell), tell)
 
 
 def cut(profile: ModelProfile, at: str, source: str, folder: Path) -> Halves:
@@ -64,6 +65,6 @@ def cut(profile: ModelProfile, at: str, source: str, folder: Path) -> Halves:
     with quiet():
         prepare()
         from simulator.profiling.extract.halves import write_halves
-        from simulator.profiling.extract.sources import blueprint
+        from simulator.profiling.extract.injection import planned
 
-        return write_halves(profile, wanted, blueprint(source, profile.input_shape), folder)
+        return write_halves(profile, wanted, planned(source, profile.input_shape), folder)

@@ -48,6 +48,8 @@ class Captured:
         Its graph for one input.
     eager_macs : int
         Multiply-accumulates that PyTorch's own counter sees while the module runs.
+    mode : FakeTensorMode
+        What its parameters belong to.
     altered : str
         Why the graph by itself computes other numbers than the module; empty if it does not.
     """
@@ -55,6 +57,7 @@ class Captured:
     module: torch.nn.Module
     program: ExportedProgram
     eager_macs: int
+    mode: FakeTensorMode
     altered: str = ""
 
 
@@ -94,8 +97,7 @@ def _captured(plan: Blueprint, progress: Progress, with_weights: bool) -> Captur
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with mode:
         _make_fake(module)
-        example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
-    args, kwargs = ((), {plan.keyword: example}) if plan.keyword else ((example,), {})
+    args, kwargs = given(plan, mode)
     torch._dynamo.reset()  # what branches of a model before this one have left behind would be traced
     try:
         # export prints the graph when it fails
@@ -110,7 +112,14 @@ def _captured(plan: Blueprint, progress: Progress, with_weights: bool) -> Captur
     if writes_through_view(program.graph, program.graph_signature.user_inputs):
         _drop_idle_dropouts(program)
         program = program.run_decompositions({})
-    return Captured(module, program, seen, altered)
+    return Captured(module, program, seen, mode, altered)
+
+
+def given(plan: Blueprint, mode: FakeTensorMode) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What the module of a blueprint is called with: one fake input, by its place or by its name."""
+    with mode:
+        example = torch.zeros(plan.input_shape, dtype=getattr(torch, plan.input_dtype))
+    return ((), {plan.keyword: example}) if plan.keyword else ((example,), {})
 
 
 def _needs_weights(error: BaseException | None) -> bool:
@@ -172,6 +181,8 @@ def _build(plan: Blueprint, with_weights: bool) -> torch.nn.Module:
         message = f"{plan.source} gives {type(module).__name__}, not a torch.nn.Module"
         raise ExtractionError(Problem(message, "name a class or a function that returns a module"))
     _adopt_listed(module)
+    if plan.inject is not None:
+        plan.inject(module)
     return module.eval()
 
 

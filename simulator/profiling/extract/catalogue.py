@@ -50,6 +50,13 @@ _OPUS = Encoding(
     75_000.0, "30 s at 20 kbit/s, the upper end for wideband speech in RFC 6716 (Opus), section 2.1.1", True
 )
 
+#: students of head network distillation: teacher and channels that cross
+_DISTILLED = tuple(
+    f"{teacher}_hnd{channels}"
+    for teacher in ("resnet50", "resnet152", "densenet169", "densenet201", "inception_v3")
+    for channels in (3, 12)
+)
+
 #: everything but torchvision's classification models
 OTHERS: tuple[Shipped, ...] = (
     Shipped("mobilenetv1_100", "timm:mobilenetv1_100", (1, 3, 224, 224), 0.706, "arXiv 2404.07236, tables 1 and 3"),
@@ -95,6 +102,9 @@ OTHERS: tuple[Shipped, ...] = (
     Shipped("mobilenet_v1_025_96", f"{_NETS}.mlperf_tiny:mobilenet_v1_025_96"),
     Shipped("resnet8", f"{_NETS}.mlperf_tiny:resnet8"),
     Shipped("fc_autoencoder", f"{_NETS}.mlperf_tiny:fc_autoencoder"),
+    # no table of their accuracies was at hand
+    *(Shipped(name, f"{_NETS}.distilled_heads:{name}") for name in _DISTILLED),
+    Shipped("resnet50_entropic", f"{_NETS}.entropic_student:resnet50_entropic"),
 )
 
 

@@ -45,6 +45,8 @@ _SOUNDS: Mapping[str, str] = MappingProxyType(
 )
 #: ending of a source whose network is wanted as it is deployed
 DEPLOYED = ":deployed"
+#: stands between a source and the bottleneck that is injected into its model (`injection`)
+BOTTLENECK = "+bottleneck:"
 #: characters of a value, and of what somebody's own code said, in a message
 _SHOWN, _SAID = 60, 200
 
@@ -73,6 +75,8 @@ class Blueprint:
         Whether blocks with branches for training are merged as they are for inference.
     folder : str
         Folder whose files the model's own code may import; empty for none.
+    inject : callable or None
+        Adds to the module, once it is built, what its source does not have.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Blueprint:
     packages: tuple[str, ...] = field(default=())
     folder: str = ""
     deployed: bool = False
+    inject: Callable[[Any], None] | None = None
 
 
 def blueprint(source: str, input_shape: Sequence[int] | None = None) -> Blueprint:

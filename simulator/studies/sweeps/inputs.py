@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from simulator import paths
 from simulator.devices.card import load_card
 from simulator.devices.sourced import document_at
 from simulator.devices.variability import file_beside
@@ -70,8 +71,20 @@ class Inputs:
         """
         known = (kind, reference, base)
         if known not in self._named:
-            self._named[known] = self._place(kind, find_referenced(kind, reference, base))
+            path = find_referenced(kind, reference, base)
+            is_variant = kind == "model" and paths.split_variant(reference)[1]
+            self._named[known] = self._variant(reference, base) if is_variant else self._place(kind, path)
         return self._named[known]
+
+    def _variant(self, reference: str, base: Path | None) -> str:
+        """The place of a profile that no file holds."""
+        path = Path(reference)
+        if path not in self._places:
+            profile = load_profile(reference, base)
+            self._places[path] = place = f"{FOLDER}/{profile.sha256[:_DIGITS]}/{profile.name}.json"
+            self.copies[place] = Copy(profile.text.encode(), _READABLE)
+            self._profiles[place] = profile
+        return self._places[path]
 
     def _place(self, kind: str, path: Path) -> str:
         if path not in self._places:
@@ -154,3 +167,5 @@ _JUDGES: Mapping[str, Callable[[Path], object]] = MappingProxyType(
 )
 #: reading, writing and executing, for owner, group and others
 _PERMISSIONS = 0o777
+#: of what has no source file
+_READABLE = 0o644
