@@ -23,6 +23,7 @@ from simulator.profiling.graph import INPUT, Exit
 from simulator.profiling.liveness import MemoryNeeds
 from simulator.profiling.model import ModelProfile
 from simulator.profiling.partition import CutPoint, bytes_back, cut_points, execution_order
+from simulator.profiling.set_cut import SetCut
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -37,7 +38,7 @@ class Candidates:
 
     Attributes
     ----------
-    cuts : tuple of CutPoint
+    cuts : tuple of CutPoint or SetCut
         Cut before the device's link, of each option.
     names : tuple of str
         Of the options: of their cut, or of both where the cloud has a part.
@@ -57,7 +58,7 @@ class Candidates:
         For each option, why it cannot run; empty when it can.
     """
 
-    cuts: tuple[CutPoint, ...]
+    cuts: tuple[CutPoint | SetCut, ...]
     names: tuple[str, ...]
     exits: tuple[str, ...]
     device_s: Floats

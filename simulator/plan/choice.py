@@ -13,6 +13,7 @@ from simulator.errors import OffloadSimError, Problem, ScenarioError, did_you_me
 from simulator.physics.exits import exit_taken
 from simulator.physics.objectives import select
 from simulator.plan.candidates import Candidates, candidates, option_name
+from simulator.plan.graph_split import with_sets
 from simulator.plan.prediction import Prediction, out_of_range, predict, too_long
 from simulator.plan.selecting import accuracies, crowds, limits, nothing_keeps, noun, scored, sends_input
 from simulator.plan.system import Group, System
@@ -191,9 +192,12 @@ def choose(system: System, group: Group, intent: Intent) -> Choice:
     if system.cloud is not None:
         servers, rules = [*servers, system.cloud.card], [*rules, system.cloud.serving]
     slowdowns = tuple(1 / (1 - rule.background_load) for rule in rules)
-    over_cloud = system.cloud is not None and (intent.cut is None or len(intent.cut) > 1)
-    details = (slowdowns, encoding, taken is not None, over_cloud, intent.codec)
-    table = system.library.tabulate(candidates, group, tuple(servers), *details)
+    over_cloud = system.cloud is not None and not intent.graph and (intent.cut is None or len(intent.cut) > 1)
+    if intent.graph:
+        table = system.library.tabulate(with_sets, group, tuple(servers), slowdowns, encoding)
+    else:
+        details = (slowdowns, encoding, taken is not None, over_cloud, intent.codec)
+        table = system.library.tabulate(candidates, group, tuple(servers), *details)
     lengths = too_long(table, group)
     if any(lengths):
         misfit = tuple(own or limit for own, limit in zip(table.misfit, lengths, strict=True))

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from simulator.arrays import Floats
 from simulator.devices.card import Card
 from simulator.physics.packets import in_packets_bytes
+from simulator.plan.candidates import Candidates, candidates
 from simulator.plan.system import Group
 from simulator.profiling.closed_sets import ClosedSets
 from simulator.profiling.cut_costs import CutCosts
@@ -48,6 +50,45 @@ class SetColumns:
     misfit: tuple[str, ...]
 
 
+def with_sets(group: Group, servers: tuple[Card, ...], slowdowns: tuple[float, ...], encoding: str) -> Candidates:
+    """The table of all cuts over two tiers, and behind them the cuts that are no prefix and worth a row.
+
+    Parameters
+    ----------
+    group, servers, slowdowns, encoding
+        As in `simulator.plan.candidates.candidates`.
+    """
+    table = candidates(group, servers, slowdowns, encoding, with_exits=False)
+    cuts = worthwhile_sets(group, servers[0], slowdowns[0], encoding)
+    if not cuts:
+        return table
+    columns = set_columns(group, servers[0], slowdowns[0], encoding, cuts)
+    here, there = np.full(len(cuts), True), np.array([len(cut.after) > 0 for cut in cuts])
+    nothing = np.zeros(len(cuts))
+    added: dict[str, Any] = {
+        "device_s": columns.device_s + group.preprocess.device,
+        "edge_s": columns.edge_s + slowdowns[0] * group.postprocess.edge,
+        "cloud_s": nothing,
+        "bytes_up": columns.bytes_up,
+        "bytes_beyond": nothing,
+        "bytes_back": nothing,
+        "bytes_down": columns.bytes_down,
+        "on_device": here,
+        "offloaded": there,
+        "on_edge": there,
+        "on_cloud": ~here,
+        "fallback_s": columns.fallback_s + group.postprocess.device,
+    }
+    rows: dict[str, Any] = {name: np.concatenate([getattr(table, name), of[:, None]]) for name, of in added.items()}
+    return replace(
+        table,
+        cuts=(*table.cuts, *cuts),
+        names=(*table.names, *(cut.name for cut in cuts)),
+        misfit=(*table.misfit, *columns.misfit),
+        **rows,
+    )
+
+
 def worthwhile_sets(
     group: Group, server: Card, slowdown: float, encoding: str, keeps_input: bool = False
 ) -> tuple[SetCut, ...]:
@@ -72,7 +113,7 @@ def worthwhile_sets(
     free = np.zeros(device_s.size)
     back = 0.0 if group.result_bytes is not None else group.uplink.mean_rate_bps / group.downlink.mean_rate_bps
     sent = _input_bytes(group, encoding)
-    size = CutCosts(free, free, 1.0, sent, card.element_bytes, per_byte_back=back, keeps_input=keeps_input)
+    size = CutCosts(free, free, 1.0, sent, card.element_bytes_of(profile), per_byte_back=back, keeps_input=keeps_input)
     found: dict[str, SetCut] = {}
     for here_w, there_w in ((1.0, 1.0), (card.active_w, card.idle_w)):
         work = replace(size, here=here_w * device_s, there=there_w * server_s, per_byte=0.0, per_byte_back=0.0)
@@ -85,7 +126,7 @@ def set_columns(group: Group, server: Card, slowdown: float, encoding: str, cuts
     profile, card = group.profile, group.card
     device_s, server_s = card.layer_times_s(profile), server.layer_times_s(profile) * slowdown
     sent = _input_bytes(group, encoding)
-    tensors = [size_at(card.element_bytes, float(cut.bytes), float(cut.integer_bytes)) for cut in cuts]
+    tensors = [size_at(card.element_bytes_of(profile), float(cut.bytes), float(cut.integer_bytes)) for cut in cuts]
     sizes = [size if cut.layers else sent for size, cut in zip(tensors, cuts, strict=True)]
     offloaded = np.array([len(cut.after) > 0 for cut in cuts])
     answers = [float(cut.bytes_back) if group.result_bytes is None else group.result_bytes for cut in cuts]
@@ -112,7 +153,8 @@ def _sent(group: Group, sizes: Sequence[float]) -> Floats:
 
 def _misfit(group: Group, server: Card, cut: SetCut) -> str:
     """Why a side cannot hold its layers; both run in stored order."""
-    needs = (MemoryNeeds(group.profile, cut.order, card.element_bytes) for card in (group.card, server))
+    profile = group.profile
+    needs = (MemoryNeeds(profile, cut.order, card.element_bytes_of(profile)) for card in (group.card, server))
     device, edge = next(needs).before(cut.layers), next(needs).after(cut.layers)
     for card, need in ((group.card, device), (server, edge)):
         reason = card.misfit(group.profile.name, *need)

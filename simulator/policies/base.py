@@ -41,6 +41,8 @@ class Intent:
         Profile that it runs instead of the one that the scenario names.
     codec : Codec or None
         How features are encoded that cross a link; None where they go as the sender holds them.
+    graph : bool
+        Whether cuts that are no prefix of the stored order count too.
     rule : {"fixed", "fastest_predicted_now"}
         Whether the cut is the same for all requests, or the one that is predicted to be the fastest when each arrives.
     """
@@ -52,6 +54,7 @@ class Intent:
     thresholds: tuple[float, ...] | None = None
     model: str | None = None
     codec: Codec | None = None
+    graph: bool = False
     rule: Rule = "fixed"
 
 

@@ -1,4 +1,6 @@
-"""Split the model at a named cut, at two over three tiers, or at the best for latency or energy.
+"""Split the model at a named cut, at two over three tiers, or at the best for an objective.
+
+With ``graph`` the best of all closed sets of layers, as the min-cut of Hu et al., DADS, INFOCOM 2019, finds it.
 
 The best cut is predicted from the profile, the cards and the mean times of transfers, without queues, as in Kang et
 al., Neurosurgeon, ASPLOS 2017; it is taken once, before the run.
@@ -30,6 +32,11 @@ class SplitPolicy(Policy):
     best: ObjectiveSpec | None = Field(
         None, description="Take the cut with the least predicted latency, energy, energy_delay or slowest stage."
     )
+    graph: bool = Field(
+        False,
+        strict=True,
+        description="Whether cuts that are no prefix of the stored order count too, such as one through a branch.",
+    )
     within: Within | None = Field(None, description="What the best cut must keep to; nothing if left out.")
     codec: CodecSpec | None = Field(
         None, description="How the features that cross are encoded, such as int8; as the sender holds them if left out."
@@ -46,17 +53,31 @@ class SplitPolicy(Policy):
             raise ValueError("a split needs either `at` (a named cut) or `best` (latency or energy)")
         if self.within is not None and self.best is None:
             raise nested(Problem("a named cut keeps to nothing", "leave within out, or write best", ("within",)))
+        if self.graph and self.best is None:
+            raise nested(
+                Problem("a named cut is one of the stored order", "leave graph out, or write best", ("graph",))
+            )
+        if self.graph and self.codec is not None:
+            hint = "leave one of them out"
+            raise nested(Problem("codecs are not worked out for cuts that are no prefix", hint, ("codec",)))
         return self
 
     def default_label(self) -> str:
         """``split layer2``, ``split layer2 and layer3`` or ``best split (latency)``."""
         label = (
-            f"best split ({objective_words(self.best or 'latency')})" if self.at is None else f"split {words(self.at)}"
+            f"best {'graph ' if self.graph else ''}split ({objective_words(self.best or 'latency')})"
+            if self.at is None
+            else f"split {words(self.at)}"
         )
         return label if self.codec is None else f"{label} as {self.codec.label}"
 
     def intent(self) -> Intent:
         """The named cut, or all cuts with an objective."""
         return Intent(
-            cut=self.at, objective=self.best or "latency", within=self.within, encoding=self.encoding, codec=self.codec
+            cut=self.at,
+            objective=self.best or "latency",
+            within=self.within,
+            graph=self.graph,
+            encoding=self.encoding,
+            codec=self.codec,
         )

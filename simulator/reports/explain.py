@@ -104,6 +104,8 @@ def _kinds(plans: list[Plan], g: int) -> Iterator[tuple[str, list[Plan]]]:
         title = "candidates" if thresholds is None else "with early exits at " + " / ".join(values)
         if choice.intent.model is not None:
             title = f"{title}, {choice.profile.name}"
+        if choice.intent.graph:
+            title = f"{title}, cuts that are no prefix too"
         if choice.intent.codec is not None:
             title = f"{title}, features as {choice.intent.codec.label}"
         # a pair has an encoding of its own, a single cut that sends the input has a row for each

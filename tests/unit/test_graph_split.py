@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from worlds import card
 
+import simulator
 from simulator.plan.candidates import candidates
 from simulator.plan.graph_split import set_columns, worthwhile_sets
 from simulator.plan.prepare import prepare
@@ -20,17 +23,20 @@ from simulator.scenario.load import load_scenario
 pytestmark = pytest.mark.engine_free
 
 
+DOCUMENT: dict[str, Any] = {
+    "name": "sets",
+    "model": "googlenet",
+    "device": "raspberry-pi-4",
+    "server": "t4-triton",
+    "link": {"uplink": {"rate": "10 Mbit/s"}, "downlink": {"rate": "20 Mbit/s"}},
+    "workload": {"arrivals": "poisson", "rate": "0.1 /s", "requests": 1},
+    "policies": [{"kind": "local"}],
+}
+
+
 def world(model: str, device: str = "raspberry-pi-4", **changes: Any) -> System:
-    link = {"uplink": {"rate": "10 Mbit/s"}, "downlink": {"rate": "20 Mbit/s"}}
-    document = {
-        "name": "sets",
-        "model": model,
-        "device": device,
-        "server": "t4-triton",
-        "link": link | changes.pop("link", {}),
-        "workload": {"arrivals": "poisson", "rate": "0.1 /s", "requests": 1},
-        "policies": [{"kind": "local"}],
-    }
+    link = DOCUMENT["link"] | changes.pop("link", {})
+    document = DOCUMENT | {"model": model, "device": device, "link": link}
     return prepare(load_scenario(document | changes))[0]
 
 
@@ -104,3 +110,42 @@ def test_a_chain_has_no_sets_worth_a_row() -> None:
     for model in ("vgg16", "densenet121"):
         system = world(model)
         assert worthwhile_sets(system.groups[0], system.server, 1.0, system.groups[0].profile.input_dtype) == ()
+
+
+@pytest.mark.parametrize("objective", ["latency", "energy", "throughput", "energy_delay"])
+@pytest.mark.parametrize("model", ["googlenet", "inception_v3", "densenet121"])
+def test_more_cuts_are_never_worse_for_a_policy(model: str, objective: str) -> None:
+    """With the cuts that are no prefix the best is at most what it is without."""
+    policies = [{"kind": "split", "best": objective}, {"kind": "split", "best": objective, "graph": True}]
+    _, plans = prepare(load_scenario(DOCUMENT | {"model": model, "policies": policies}))
+    some, more = (plan.choices[0] for plan in plans)
+    assert more.scored(objective)[more.cut] <= some.scored(objective)[some.cut]
+    assert more.table.names[: len(some.table.names)] == some.table.names
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_a_cut_that_is_no_prefix_runs_as_it_is_predicted(engine: str, tmp_path: Path) -> None:
+    """The server is faster at some branches of GoogLeNet's last block, the device at all else before its end.
+
+    A lone request takes what was predicted.
+    """
+    profile = simulator.load_profile("googlenet")
+    last = ("inception5b.branch1", "inception5b.branch3", "inception5b.branch4", "avgpool", "fc")
+    written = {}
+    for role, fast_here in (("device", True), ("server", False)):
+        times = {
+            layer.name: ("1 ms" if layer.name.startswith(last) != fast_here else "40 ms")
+            for layer in profile.graph
+            if layer.fused_into is None and layer.kind != "reshape"
+        }
+        written[role] = card(tmp_path, role, role, times, model="googlenet")
+    link = {"uplink": {"rate": "1 Gbit/s"}, "downlink": {"rate": "1 Gbit/s"}}
+    policies = [{"kind": "split", "best": "latency"}, {"kind": "split", "best": "latency", "graph": True}]
+    document = DOCUMENT | written | {"model": "googlenet", "policies": policies, "link": link}
+    _, plans = prepare(load_scenario(document))
+    some, more = (plan.choices[0] for plan in plans)
+    assert more.table.names[more.cut].startswith("only ")
+    assert more.latency_s[more.cut] < some.latency_s[some.cut]
+    rows = simulator.run(document, engine=engine).requests.set_index("policy")
+    assert rows.loc["best graph split (latency)", "latency_s"] == pytest.approx(more.latency_s[more.cut])
+    assert rows.loc["best graph split (latency)", "partition"] == more.table.names[more.cut]
