@@ -64,3 +64,15 @@ def best(scores: Floats, allowed: NDArray[np.bool_]) -> int:
             lowest = scores[k]
             chosen = k
     return chosen
+
+
+def unbeaten(scores: Floats) -> NDArray[np.int64]:
+    """Rows of a table that no other one is below or equal to in all columns, in order; of equal ones the first."""
+    best, kept = np.empty_like(scores), np.zeros(len(scores), dtype=np.int64)
+    count = 0
+    # in this order what beats a row comes before it, and of equal ones the first
+    for k in np.lexsort(scores.T[::-1]):
+        if not (best[:count] <= scores[k]).all(axis=1).any():
+            best[count], kept[count] = scores[k], k
+            count += 1
+    return np.sort(kept[:count])

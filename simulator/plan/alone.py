@@ -88,12 +88,15 @@ def least_alone(plan: Plan, workload: Workload, options: Ints, way: Ints, reques
     """
     asked = np.arange(workload.size) if requests is None else requests
     floors_s, ways = _floors_s(plan, workload), np.unique(way)
-    order = np.argsort(floors_s[options[:, None] + ways].min(axis=1, initial=np.inf), kind="stable")
+    of_options_s = floors_s[options[:, None] + ways].min(axis=1, initial=np.inf)
+    order = np.argsort(of_options_s, kind="stable")
     best_s, best = np.full(asked.size, np.inf), np.full(asked.size, options.size)
     # most often the first one settles it for all others
     borders = np.append(np.arange(0, options.size, BLOCK)[1:], options.size)
     for first, last in pairwise([0, *_FIRST_BLOCKS[borders[0] > _FIRST_BLOCKS].tolist(), *borders.tolist()]):
-        block = order[first:last]
+        block = order[first:last][of_options_s[order[first:last]] <= best_s.max(initial=-np.inf)]
+        if not block.size:
+            break
         rows = options[block][:, None] + way
         # an option whose floor is above what is known cannot be the best one
         place, which = np.nonzero(floors_s[rows] <= best_s)

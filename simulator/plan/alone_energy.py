@@ -13,6 +13,7 @@ import numpy as np
 from simulator.arrays import Floats, Ints
 from simulator.links.radio import Radio
 from simulator.physics.bound import above_idle_j, caused_j
+from simulator.physics.decide import unbeaten
 from simulator.plan.alone import best_rate_bps
 from simulator.plan.plan import Plan
 from simulator.plan.stages import DEVICE, DOWNLINK, UPLINK
@@ -53,8 +54,8 @@ def least_energy_alone(
     active_w, processor_idle_w, radio_active_w, radio_idle_w, up_j, down_j = powers
     spent, up_bps, down_bps = _spent(plan), *(best_rate_bps(plan, link)[device] for link in (UPLINK, DOWNLINK))
     above, caused = np.full((2, asked.size), np.inf)
-    # options that differ behind the device's link only cost it the same
-    _, places = np.unique(spent[options[:, None] + np.unique(way)].reshape(options.size, -1), axis=0, return_index=True)
+    # what takes no less of anything costs no less
+    places = unbeaten(spent[options[:, None] + np.unique(way)].reshape(options.size, -1))
     for row in options[places].tolist():
         work_s, up, down = spent[row + way].T
         work_s, up_s, down_s = work_s * workload.device_factor[asked], up / up_bps, down / down_bps

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import Problem, ScenarioError
+from simulator.physics.decide import unbeaten
 from simulator.plan.plan import Plan
 from simulator.plan.rules import PER_BIT_S, PROCESSOR_S, SERVERS_S, TICKS_PER_BIT, TICKS_PER_S, UPLINK_S, Rule
 from simulator.plan.stages import LINK, PROCESSOR, SERVER
@@ -97,7 +98,7 @@ def without_beaten(rule: Rule) -> Rule:
     equal ones the first stays.
     """
     scores = np.column_stack((rule.constant_s, rule.weights))
-    kept = [_unbeaten(scores[a:b]) + a for a, b in pairwise(rule.first.tolist())]
+    kept = [unbeaten(scores[a:b]) + a for a, b in pairwise(rule.first.tolist())]
     stays = np.concatenate(kept)
     return replace(
         rule,
@@ -106,18 +107,6 @@ def without_beaten(rule: Rule) -> Rule:
         constant_s=rule.constant_s[stays],
         weights=rule.weights[stays],
     )
-
-
-def _unbeaten(scores: Floats) -> NDArray[np.int64]:
-    """Rows that no other one is below or equal to in all columns, in order."""
-    best, kept = np.empty_like(scores), np.zeros(len(scores), dtype=np.int64)
-    count = 0
-    # in this order what beats a row comes before it, and of equal ones the first
-    for k in np.lexsort(scores.T[::-1]):
-        if not (best[:count] <= scores[k]).all(axis=1).any():
-            best[count], kept[count] = scores[k], k
-            count += 1
-    return np.sort(kept[:count])
 
 
 def make_rule(plan: Plan, bases: Sequence[Basis]) -> Rule:

@@ -23,6 +23,7 @@ from simulator.inference.comparison import ALL_GROUPS
 from simulator.inference.metrics import COUNT, LESS, MEANS, MORE, PRINTED, Metric
 from simulator.inference.reservations import BOUND_OF, is_bound
 from simulator.reports.airtime import cell_sentences, frame_sentences
+from simulator.reports.bound import bound_sentences
 from simulator.reports.recordings import recording_sentences
 from simulator.studies.result import Result
 
@@ -78,6 +79,7 @@ def sentences(result: Result) -> list[str]:
         said.append(_scoped(energy.sentence, is_fleet))
     if any(row["dropped"] + row["censored"] for row in result.summary_rows):
         said.append("Latency is that of completed requests only; see the columns of dropped and censored ones.")
+    said += bound_sentences(result)
     said += _left_out(result)
     return said + frame_sentences(result) + cell_sentences(result) + recording_sentences(result)
 
