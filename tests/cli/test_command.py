@@ -20,7 +20,21 @@ from simulator.cli.builtin import KINDS
 from simulator.cli.verbs import WRONG
 from simulator.links.generator import load_markov
 
-VERBS = ("run", "check", "explain", "profile", "cut", "list", "show", "schema", "plot", "trace", "sweep", "optimise")
+VERBS = (
+    "run",
+    "check",
+    "explain",
+    "profile",
+    "cut",
+    "list",
+    "show",
+    "schema",
+    "plot",
+    "trace",
+    "sweep",
+    "optimise",
+    "map",
+)
 
 
 def offload_sim(*arguments: str) -> Result:
