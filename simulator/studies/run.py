@@ -26,6 +26,7 @@ from simulator.plan.prepare import prepare
 from simulator.plan.system import System
 from simulator.scenario.load import LoadedScenario
 from simulator.studies.curves import rate_sweep
+from simulator.studies.cut_costs import cut_costs
 from simulator.studies.destination import require_same_scenario
 from simulator.studies.drawing import NO_FIGURES, Drawing
 from simulator.studies.replications import Replications
@@ -104,7 +105,7 @@ def run_scenario(
         requests,
         runs.facts(),
         manifest=manifest,
-        curves=rate_sweep(system, plans) | timelines.tables(),
+        curves=rate_sweep(system, plans) | cut_costs(system, plans) | timelines.tables(),
         warmup_s=scenario.statistics.warmup,
         batches=scenario.statistics.batches,
         horizon_s=scenario.horizon,
