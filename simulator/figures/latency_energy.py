@@ -57,8 +57,9 @@ def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     for number, policy in enumerate(policies):
         mine = [row["accuracy"] for row in rows if row["policy"] == policy and not math.isnan(row["accuracy"])]
         handles.append(Line2D([], [], linestyle="none", **_mark(number, mine[0] if mine else math.nan, bounds)))
-        said = {f"{100 * accuracy:.1f} %" for accuracy in mine}
-        labels.append(style.short(policy + (f" ({said.pop()})" if len(said) == 1 else ""), 30))
+        said = list(dict.fromkeys(f"{100 * accuracy:.1f}" for accuracy in mine))
+        # in the order of the panels, where groups differ
+        labels.append(style.short(policy + (f" ({' / '.join(said)} %)" if said and len(groups) <= 2 else ""), 30))
     if any(row[metric.interval] > 0 for row in rows for metric in (_X, _Y)):
         handles.append(Line2D([], [], marker="|", markersize=6, color=style.GREY, linewidth=0.9))
         labels.append(max((interval_label(rows, metric.interval) for metric in (_X, _Y)), key=len))

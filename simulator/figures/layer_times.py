@@ -35,7 +35,7 @@ _NAMED, _MODULES, _MOST_GROUPS = 16, 24, 2
 _MOST, _LETTERS = 0.6, 20
 #: policies whose end is marked
 _MOST_ENDS = 6
-#: share of the axis between two names, and what a letter of a level name takes of it
+#: share of the width of a page between two names, and what a letter of a level name takes of it
 _ROOM, _LETTER = 0.03, 0.013
 
 
@@ -65,6 +65,7 @@ def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
         figure, panels = canvas.panels(3, len(groups), (style.PAGE_IN, height), sharex="col")
         for cells, group in zip(panels.T, groups, strict=True):
             _draw_group(cells, by_group[group], ends[:_MOST_ENDS])
+            _name_layers(cells[-1], [row["layer"] for row in by_group[group][1:]], len(groups))
             if len(by_group) > 1:
                 cells[0].set_title(group, loc="left", parse_math=False)
         if len(groups) < len(by_group) and canvas.is_own:
@@ -114,7 +115,6 @@ def _draw_group(cells: Sequence[Axes], rows: Sequence[Row], ends: Sequence[str])
             looks = {"color": _end_looks(number)["color"], "marker": style.MARKERS[number], "clip_on": False}
             above.plot([place + 0.5], [1.0], transform=above.get_xaxis_transform(), markersize=4, zorder=4, **looks)
     below.set_xlim(0.2, len(rows) + 0.1)
-    _name_layers(below, [row["layer"] for row in rows[1:]])
 
 
 def _end_looks(number: int) -> dict[str, Any]:
@@ -122,8 +122,12 @@ def _end_looks(number: int) -> dict[str, Any]:
     return {"color": colours[number % len(colours)], "linestyle": (0, (1.2, 1.2)), "linewidth": 1.2}
 
 
-def _name_layers(axes: Axes, names: Sequence[str]) -> None:
-    """Names below the bars; of many layers those of their modules, each below the middle of its own."""
+def _name_layers(axes: Axes, names: Sequence[str], across: int) -> None:
+    """Names below the bars; of many layers those of their modules, each below the middle of its own.
+
+    So many figures stand beside each other.
+    """
+    room, letter = _ROOM * across * len(names), _LETTER * across * len(names)
     runs = [(name, number, number) for number, name in enumerate(names)]
     if len(names) > _NAMED:
         runs = next(
@@ -137,10 +141,10 @@ def _name_layers(axes: Axes, names: Sequence[str]) -> None:
     # where names would run into each other, the larger modules have theirs
     for name, first, last in sorted(runs, key=lambda run: run[1] - run[2]):
         place = (first + last) / 2 + 1.0
-        if all(abs(place - other) >= _ROOM * len(names) for _, other in shown):
+        if all(abs(place - other) >= room for _, other in shown):
             shown.append((name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…", place))
     is_steep = any(
-        abs(place - other) < (len(text) + len(word)) / 2 * _LETTER * len(names)
+        abs(place - other) < (len(text) + len(word)) / 2 * letter
         for (text, place), (word, other) in combinations(shown, 2)
     )
     turned: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if is_steep else {}

@@ -32,6 +32,8 @@ from simulator.studies.axes import AxisView
 if TYPE_CHECKING:
     from simulator.studies.map import WinnerMap
 
+_Mask = NDArray[np.bool_]
+
 #: margin, as a share of the winner's mean, from which its colour is full; share of white in the lighter one
 _CLEAR, _LIGHT = 0.1, 0.5
 #: share of the points from which an area gets a mark or the name of a cut
@@ -47,8 +49,8 @@ class _Plane(NamedTuple):
 
     winner: NDArray[np.object_]
     partition: NDArray[np.object_]
-    is_certain: NDArray[np.bool_]
-    is_clear: NDArray[np.bool_]
+    is_certain: _Mask
+    is_clear: _Mask
     x_edges: Floats
     y_edges: Floats
 
@@ -71,8 +73,11 @@ def draw(found: WinnerMap, canvas: Canvas) -> Figure:
             _fill(axes, plane, mine & ~plane.is_clear, facecolor=_lighter(colour), edgecolor=_lighter(colour))
         _fill(axes, plane, nobody, linewidth=0, **_UNABLE)
         _fill(axes, plane, doubtful, facecolor="none", edgecolor=_INK, hatch=_HATCH, linewidth=0)
-        _borders(axes, plane, _cuts(plane), linewidths=0.6, linestyles=[(0, (1, 1.5))], colors=_INK)
-        _borders(axes, plane, plane.winner, linewidths=0.9, colors="black")
+        winner, taken = plane.winner, plane.partition
+        upright, level = winner[:, 1:] != winner[:, :-1], winner[1:] != winner[:-1]
+        _borders(axes, plane, upright, level, linewidths=0.9, colors="black")
+        upright, level = (taken[:, 1:] != taken[:, :-1]) & ~upright, (taken[1:] != taken[:-1]) & ~level
+        _borders(axes, plane, upright, level, linewidths=0.6, linestyles=[(0, (1, 1.5))], colors=_INK)
         for policy in winners:
             _mark(axes, plane, plane.winner == policy, **_marker(found, policy))
         for policy in winners:
@@ -112,13 +117,7 @@ def _edges(axis: AxisView) -> Floats:
     return np.asarray(np.exp(edges) if axis.is_logarithmic else edges, dtype=np.float64)
 
 
-def _cuts(plane: _Plane) -> NDArray[np.object_]:
-    """Winner and what it takes, as one name for each point."""
-    names = [f"{who}\n{what}" for who, what in zip(plane.winner.flat, plane.partition.flat, strict=True)]
-    return np.array(names, dtype=object).reshape(plane.winner.shape)
-
-
-def _fill(axes: Axes, plane: _Plane, mask: NDArray[np.bool_], **looks: Any) -> None:
+def _fill(axes: Axes, plane: _Plane, mask: _Mask, **looks: Any) -> None:
     """One shape of all fields of a mask; its thin edge hides the gaps that viewers leave between fields."""
     corners: list[tuple[float, float]] = []
     for row, line in enumerate(mask):
@@ -131,23 +130,21 @@ def _fill(axes: Axes, plane: _Plane, mask: NDArray[np.bool_], **looks: Any) -> N
         axes.add_patch(PathPatch(Path(corners, codes), **{"linewidth": 0.3, "zorder": 1, **looks}))
 
 
-def _runs(line: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+def _runs(line: _Mask) -> Iterator[tuple[int, int]]:
     """First and last border of each stretch of fields that are true."""
     steps = np.flatnonzero(np.diff(np.concatenate(([False], line, [False])).astype(np.int8)))
     yield from zip(steps[::2].tolist(), steps[1::2].tolist(), strict=True)
 
 
-def _borders(axes: Axes, plane: _Plane, names: NDArray[np.object_], **looks: Any) -> None:
-    """Lines between fields of unlike names."""
+def _borders(axes: Axes, plane: _Plane, upright: _Mask, level: _Mask, **looks: Any) -> None:
+    """Lines between fields and their right neighbours, and between fields and those above them."""
     x, y = plane.x_edges, plane.y_edges
-    upright = np.argwhere(names[:, 1:] != names[:, :-1]).tolist()
-    level = np.argwhere(names[1:] != names[:-1]).tolist()
-    lines = [[(x[column + 1], y[row]), (x[column + 1], y[row + 1])] for row, column in upright]
-    lines += [[(x[column], y[row + 1]), (x[column + 1], y[row + 1])] for row, column in level]
+    lines = [[(x[k + 1], y[row]), (x[k + 1], y[row + 1])] for row, k in np.argwhere(upright).tolist()]
+    lines += [[(x[k], y[row + 1]), (x[k + 1], y[row + 1])] for row, k in np.argwhere(level).tolist()]
     axes.add_collection(LineCollection(lines, zorder=2, capstyle="projecting", **looks), autolim=False)
 
 
-def _middle(plane: _Plane, mask: NDArray[np.bool_], share: float) -> tuple[float, float] | None:
+def _middle(plane: _Plane, mask: _Mask, share: float) -> tuple[float, float] | None:
     """Where the largest area of a mask has most room; None if all of it is less than a share of the plane."""
     from scipy import ndimage
 
@@ -161,13 +158,13 @@ def _middle(plane: _Plane, mask: NDArray[np.bool_], share: float) -> tuple[float
     return float((x[column] + x[column + 1]) / 2), float((y[row] + y[row + 1]) / 2)
 
 
-def _mark(axes: Axes, plane: _Plane, mask: NDArray[np.bool_], **looks: Any) -> None:
+def _mark(axes: Axes, plane: _Plane, mask: _Mask, **looks: Any) -> None:
     place = _middle(plane, mask, _MARKED)
     if place is not None:
         axes.plot(*place, **looks)
 
 
-def _name(axes: Axes, plane: _Plane, mask: NDArray[np.bool_], name: str) -> None:
+def _name(axes: Axes, plane: _Plane, mask: _Mask, name: str) -> None:
     place = _middle(plane, mask, _NAMED)
     if place is not None:
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
@@ -210,8 +207,8 @@ def _legend(
     found: WinnerMap,
     plane: _Plane,
     winners: Sequence[str],
-    doubtful: NDArray[np.bool_],
-    nobody: NDArray[np.bool_],
+    doubtful: _Mask,
+    nobody: _Mask,
 ) -> tuple[list[Any], list[str]]:
     """Each policy with its cut where its name does not tell it, and what the other looks mean."""
     handles: list[Any] = []
