@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from simulator.arrays import Floats
@@ -36,6 +37,8 @@ _Mask = NDArray[np.bool_]
 
 #: margin, as a share of the winner's mean, from which its colour is full; share of white in the lighter one
 _CLEAR, _LIGHT = 0.1, 0.5
+#: values of an axis that all have a tick
+_EACH = 6
 #: share of the points from which an area gets a mark or the name of a cut
 _MARKED, _NAMED = 0.01, 0.04
 _NOBODY, _MISSING = "", None
@@ -195,6 +198,10 @@ def _dress(axes: Axes, which: Literal["x", "y"], axis: AxisView, edges: Floats) 
             style.plain_log_axis(drawn)
         else:
             style.few_ticks(drawn, 6, whole=all(isinstance(cell, int) for cell in axis.cells))
+        if len(axis.cells) <= _EACH:  # between them there is nothing
+            values = [float(str(cell)) * axis_scale(axis)[0] for cell in axis.cells]
+            drawn.set_minor_locator(NullLocator())
+            drawn.set_ticks(values, [f"{value:.4g}" for value in values])
     else:
         names = names or [axis.text(cell) for cell in axis.cells]
         is_long = which == "x" and sum(len(name) + 2 for name in names) > 44

@@ -147,6 +147,24 @@ def test_a_point_is_judged_as_a_run_is(world: dict[str, Any], objective: str, tm
     assert len(kinds) >= 2
 
 
+def test_a_fleet_is_judged_over_all_of_its_groups() -> None:
+    """As a run does in the rows of all groups together."""
+    short = ["workload.duration=10 s", "statistics.replications=3", "statistics.warmup=1 s"]
+    found = simulator.map_winners("mixed-fleet", "fleet.0.count=1,4", "seed=1,2", overrides=short, workers=1)
+    for row in found.rows:
+        changes = [*short, f"fleet.0.count={row['fleet.0.count']}"]
+        run = simulator.run("mixed-fleet", overrides=changes, seed=row["seed"])
+        against = run.differences.query("metric == 'latency_mean_s' and group == '(all)'")
+        equal = against[against["difference"] == 0]
+        second = against[against["difference"] > 0].iloc[0]
+        assert row["winner"] == second["best"]
+        assert row["equal"] == ", ".join(equal["policy"])
+        assert (row["margin"], row["half_width"]) == (second["difference"], second["difference_ci95"])
+        assert row["is_certain"] == second["separated"]
+    axes = found.plot.map().axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "4"]
+
+
 def test_nobody_wins_where_nobody_keeps_up(world: dict[str, Any]) -> None:
     """At 100 /s the device, the uplink and the server are all asked for more than they can do."""
     found = simulator.map_winners(world, RATES, "workload.rate=0.02,100 /s", workers=1)
