@@ -6,15 +6,17 @@ with the same seed, so that their difference is paired like that of any run. Its
 which the one is certainly better to the first at which the other certainly is, so that a value inside it has a paired
 difference within its own 95 % interval.
 
-Left out: two crossovers of the same two policies between two neighbouring points of the grid, which only more values of
-the axis can show.
+Where a third policy is certainly better than both at their crossover, it wins from somewhere before to somewhere behind
+it, though no point of the grid shows it. Left out: two crossovers of the same two policies between two neighbouring
+points of the grid, which only more values of the axis can show.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +163,16 @@ def along(sweep: Sweep, result: SweepResult, with_crossovers: bool = False) -> L
     if not with_crossovers:
         return line
     search = _Search(sweep, axis, result.directory)
-    pairs = zip(line.stretches, line.stretches[1:], strict=False)
-    found = tuple(search.between(below, above) for below, above in pairs)
+    stretches, found = list(line.stretches[:1]), []
+    for below, above in pairwise(line.stretches):
+        for crossover, stretch in search.all_between(below, above):
+            found.append(crossover)
+            stretches.append(stretch)
     columns = ("at", "low", "high", "below", "above")
     with StagedFiles(result.directory) as staged:
         staged.write_bytes(FILE, to_csv([vars(crossover) for crossover in found], columns))
         staged.commit()
-    return replace(line, crossovers=found)
+    return replace(line, stretches=tuple(stretches), crossovers=tuple(found))
 
 
 def _line(axis: AxisView, points: Sequence[Sequence[Row]]) -> Line:
@@ -218,8 +223,28 @@ class _Search:
         setting = Setting(options.engine, options.precision, options.max_replications, _EXPECTED, compares=True)
         self._runner = PointRunner(setting, folder)
 
-    def between(self, below: Stretch, above: Stretch) -> Crossover:
-        """The crossover between two stretches."""
+    def all_between(self, below: Stretch, above: Stretch) -> Iterator[tuple[Crossover, Stretch]]:
+        """Every crossover between two stretches, with the stretch that begins there."""
+        crossover = self._between(below, above)
+        third = self._third(crossover.at, below, above)
+        if third is None:
+            yield crossover, above
+        else:
+            yield from self.all_between(below, third)
+            yield from self.all_between(third, above)
+
+    def _third(self, value: float, below: Stretch, above: Stretch) -> Stretch | None:
+        """Another policy that certainly wins at a crossover, if there is one."""
+        if below.place is None or above.place is None or value in (below.last, above.first):
+            return None
+        rows = self._rows(value, None)
+        won = verdict(rows, OBJECTIVE)
+        place = _place(won, rows)
+        if not won.is_certain or place in (None, below.place, above.place):
+            return None
+        return Stretch(place, won.winner, value, value, (won.partition,), "")
+
+    def _between(self, below: Stretch, above: Stretch) -> Crossover:
         seen: dict[float, tuple[bool, bool]] = {below.last: (True, True), above.first: (False, True)}
 
         def look(value: float) -> tuple[bool, bool]:
@@ -252,18 +277,24 @@ class _Search:
         return math.sqrt(low * high) if self._is_log else (low + high) / 2
 
     def _look(self, value: float, below: Stretch, above: Stretch) -> tuple[bool, bool]:
+        if below.place is None or above.place is None:  # who is compared with nobody is compared with all
+            return bool(verdict(self._rows(value, None), OBJECTIVE).winner) == bool(below.policy), True
+        rows = self._rows(value, sorted((below.place, above.place)))
+        won = verdict(rows, OBJECTIVE)
+        place = _place(won, rows)
+        ahead = place is not None and (place == 0) == (below.place < above.place)
+        return ahead, won.is_certain
+
+    def _rows(self, value: float, places: Sequence[int] | None) -> Sequence[Row]:
+        """A point of the axis, under some of the policies or all of them."""
         given: Any = int(value) if self._is_whole else value
-        scenario = self._sweep.scenario_at(exact(value, self._dimension) if self._dimension else given)
-        places = [stretch.place for stretch in (below, above) if stretch.place is not None]
-        if len(places) == 2:  # who is compared with nobody is compared with all
-            policies = tuple(scenario.policies[place] for place in sorted(places))
+        given = exact(value, self._dimension) if self._dimension else given
+        scenario = self._sweep.scenario_at(given)
+        if places is not None:
+            policies = tuple(scenario.policies[place] for place in places)
             scenario = scenario.model_copy(update={"policies": policies})
         done = self._runner.run(Point(0, "", scenario))
         if done.problems:
-            where = f"{self._sweep.grid.axes[0].path}={exact(value, self._dimension) if self._dimension else given}"
+            where = f"{self._sweep.grid.axes[0].path}={given}"
             raise SweepError(replace(problem, message=f"{where}: {problem.message}") for problem in done.problems)
-        won = verdict(done.rows, OBJECTIVE)
-        if len(places) < 2:
-            return bool(won.winner) == bool(below.policy), True
-        lower = scenario.policies[0 if places[0] < places[1] else 1].label()
-        return won.winner == lower, won.is_certain
+        return done.rows

@@ -164,7 +164,7 @@ def test_manifest_hashes_are_those_of_the_files(tmp_path: Path) -> None:
     """Anyone can check the data files with sha256sum."""
     write_result(a_result(), tmp_path, figures=())
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert len(manifest["files"]) == 6
+    assert len(manifest["files"]) == 8
     for name, sha256 in manifest["files"].items():
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == sha256
 
