@@ -41,13 +41,11 @@ def render(found: WinnerMap) -> RenderableType:
 
 def sentences(found: WinnerMap) -> list[str]:
     """Who wins on how much of the plane, and why nobody is named on the rest."""
-    what = f"mean {found.metric.key}"
-    place = f"{len(found.rows)} points of {_range(found.x)} and {_range(found.y)}"
+    about = f"Mean {found.metric.key} over {len(found.rows)} points of {_range(found.x)} and {_range(found.y)}"
     shares = found.shares
     won = sorted((share, policy) for (policy, is_certain), share in shares.items() if is_certain)[::-1]
-    said = [f"{policy} at {_percent(share)} %" for share, policy in won]
-    first = f"Of {place}, {said[0].replace(' at ', ' wins on ' + what + ' at ', 1)}" if said else ""
-    lines = [", ".join([first, *said[1:]]) + "." if said else f"At none of {place} is there a winner on {what}."]
+    said = [f"{policy} {'' if k else 'wins '}at {_percent(share)} %" for k, (share, policy) in enumerate(won)]
+    lines = [f"{about}: {', '.join(said) or 'nowhere is there a winner'}."]
     doubtful = sum(share for (policy, is_certain), share in shares.items() if policy and not is_certain)
     nobody = shares.get(("", False), 0.0)
     if doubtful:

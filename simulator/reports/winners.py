@@ -59,8 +59,11 @@ def _crossed(line: Line) -> str:
 
 def _of_grid(line: Line) -> str:
     """The points of the grid between which the winner changes."""
-    said = [f"{_name(line, one)} from {_range(line, one.first, one.last)}" for one in line.stretches]
-    return ", ".join([said[0].replace(" from ", " wins from ", 1), *said[1:]])
+    wins = ["wins ", *[""] * (len(line.stretches) - 1)]
+    return ", ".join(
+        f"{_name(line, one)} {verb}from {_range(line, one.first, one.last)}"
+        for verb, one in zip(wins, line.stretches, strict=True)
+    )
 
 
 def _name(line: Line, stretch: Stretch) -> str:

@@ -249,7 +249,7 @@ def test_the_command_writes_and_draws_again(world: dict[str, Any], tmp_path: Pat
     arguments = ["map", str(path), "--x", RATES, "--y", "link.propagation=0 s,30 ms", "-o", str(out), "--workers", "1"]
     done = call(*arguments)
     assert done.exit_code == 0, done.output
-    assert "Of 18 points of Uplink rate 1 kbit/s to 100 kbit/s" in done.stdout
+    assert "Mean latency over 18 points of Uplink rate 1 kbit/s to 100 kbit/s" in done.stdout
     assert sorted(item.name for item in out.iterdir()) == ["figures", "map.csv", "map.json", "plane"]
     table = pd.read_csv(out / "map.csv", keep_default_na=False)
     assert table["winner"].tolist() == simulator.load_map(out).frame["winner"].tolist()
