@@ -59,7 +59,8 @@ def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
         handles.append(Line2D([], [], linestyle="none", **_mark(number, mine[0] if mine else math.nan, bounds)))
         said = list(dict.fromkeys(f"{100 * accuracy:.1f}" for accuracy in mine))
         # in the order of the panels, where groups differ
-        labels.append(style.short(policy + (f" ({' / '.join(said)} %)" if said and len(groups) <= 2 else ""), 30))
+        shown = f" ({' / '.join(said)}\N{NO-BREAK SPACE}%)" if said and len(groups) <= 2 else ""
+        labels.append(style.short(policy + shown, 30))
     if any(row[metric.interval] > 0 for row in rows for metric in (_X, _Y)):
         handles.append(Line2D([], [], marker="|", markersize=6, color=style.GREY, linewidth=0.9))
         labels.append(max((interval_label(rows, metric.interval) for metric in (_X, _Y)), key=len))

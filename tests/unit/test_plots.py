@@ -616,7 +616,7 @@ def test_policies_lie_at_their_means_and_grow_with_accuracy() -> None:
     poor, good, same = marks
     assert poor.get_markersize() < good.get_markersize() < same.get_markersize()
     assert same.get_markerfacecolor() == "none"
-    words = [text.get_text() for text in drawn.legends[0].get_texts()]
+    words = [text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in drawn.legends[0].get_texts()]
     assert words[:3] == ["poor (50.0 %)", "good (100.0 %)", "same (100.0 %)"]
 
 
