@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from simulator.policies.online import Observation, OnlinePolicy, ServerNews
     from simulator.policies.split import SplitPolicy
     from simulator.profiling.model import ModelProfile
+    from simulator.studies.map import WinnerMap
     from simulator.studies.result import Result
     from simulator.studies.sweeps.data import SweepData
     from simulator.studies.sweeps.sweep import Sweep
@@ -90,9 +91,11 @@ __all__ = [
     "SplitPolicy",
     "TraceLink",
     "check",
+    "load_map",
     "load_profile",
     "load_result",
     "load_sweep",
+    "map_winners",
     "optimise",
     "run",
     "sweep",
@@ -198,7 +201,8 @@ def sweep(
     Returns
     -------
     pandas.DataFrame
-        One row per point, policy and group: the axes (SI units), then the columns of summary.csv.
+        One row per point, policy and group: the axes (SI units), then the columns of summary.csv; over one axis of
+        numbers also how far each policy is behind the best one (``latency_standing``, ``latency_behind_s``, ...).
 
     Raises
     ------
@@ -216,7 +220,7 @@ def sweep(
 
     from simulator.studies.sweeps.run import require_all, run_sweep
 
-    options = {"workers": workers, "cluster": cluster, "engine": engine}
+    options = {"workers": workers, "cluster": cluster, "engine": engine, "compares": None}
     prepared = _prepared(scenario, overrides, seed, over, (), replications, precision, options)
     with TemporaryDirectory() as temporary:
         result = run_sweep(prepared, Path(output_dir or temporary))
@@ -286,6 +290,68 @@ def optimise(
         return found.frame
 
 
+def map_winners(
+    scenario: str | Path | Mapping[str, Any],
+    x: str | Mapping[str, Any],
+    y: str | Mapping[str, Any],
+    *,
+    objective: str = "latency",
+    replications: int | None = None,
+    precision: float | str | None = None,
+    output_dir: str | Path | None = None,
+    workers: int | None = None,
+    cluster: str = "",
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    engine: str = "auto",
+) -> WinnerMap:
+    """Find out which policy wins where over a plane of two axes, and by how much.
+
+    Parameters
+    ----------
+    scenario, replications, precision, output_dir, workers, cluster, overrides, seed, engine
+        As in `sweep`; ``output_dir`` is the folder of the map.
+    x, y : str or mapping
+        One axis each: ``"link.uplink.rate=1:50 Mbit/s:20:log"``, or ``{"device": ["raspberry-pi-4", "jetson-nano"]}``.
+    objective : {"latency", "energy"}
+        The mean that is to be small.
+
+    Returns
+    -------
+    WinnerMap
+        With ``.frame`` (pandas, one row for each point: the winner, what it takes, its margin to the next best, whether
+        it is certain and why not) and ``.plot.map()`` (a matplotlib figure).
+
+    Raises
+    ------
+    simulator.errors.OffloadSimError
+        As `sweep`; `ScenarioError` for one policy alone, or an unknown objective.
+
+    Examples
+    --------
+    >>> import simulator
+    >>> found = simulator.map_winners("first", "link.uplink.rate=1,50 Mbit/s", "workload.rate=1,2 /s", workers=1)
+    >>> found.frame.query("is_certain")["winner"].unique().tolist()
+    ['local']
+    """
+    from tempfile import TemporaryDirectory
+
+    from simulator.figures.maps import MAP_FIGURES
+    from simulator.scenario.load import load_scenario
+    from simulator.studies.map import map_winners as find
+    from simulator.studies.sweeps.run import require_all
+    from simulator.studies.sweeps.sweep import Options, parse_precision
+
+    half_width = None if precision is None else parse_precision(precision)
+    options = Options(replications, half_width, workers=workers, cluster=cluster, engine=engine)
+    loaded = load_scenario(_plain(scenario), overrides, seed)
+    with TemporaryDirectory() as temporary:
+        found = find(loaded, x, y, objective, options, Path(output_dir or temporary), MAP_FIGURES)
+    if found.sweep is not None:
+        require_all(found.sweep)
+    return found
+
+
 def check(scenario: str | Path | Mapping[str, Any]) -> list[Problem]:
     """List every problem of a scenario; empty when it can run."""
     from simulator.errors import ScenarioError
@@ -311,6 +377,14 @@ def load_result(directory: str | Path) -> Result:
     from simulator.studies.loading import load_result as load
 
     return load(directory, RUN_FIGURES)
+
+
+def load_map(directory: str | Path) -> WinnerMap:
+    """Read the folder of a map: ``.frame`` and ``.plot.map()``."""
+    from simulator.figures.maps import MAP_FIGURES
+    from simulator.studies.map import load_map as load
+
+    return load(directory, MAP_FIGURES)
 
 
 def load_sweep(directory: str | Path) -> SweepData:

@@ -26,7 +26,7 @@ def cli() -> None:
 
 for _verb in (
     *(runs.run, runs.check, runs.explain, runs.plot),
-    *(points.sweep, points.optimise),
+    *(points.sweep, points.optimise, points.map_),
     *(models.profile, models.cut),
     *(builtin.list_, builtin.show, builtin.schema),
     traces.trace,

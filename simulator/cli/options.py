@@ -25,9 +25,9 @@ ENGINE = click.option(
     show_default=True,
     help="auto takes the one that is done sooner; the result is the same.",
 )
+OVER = click.option("--over", multiple=True, metavar="PATH=VALUES", help="An axis: a,b,c or lo:hi:n[:log].")
 #: what verbs share that run many points
 POINTS = (
-    click.option("--over", multiple=True, metavar="PATH=VALUES", help="An axis: a,b,c or lo:hi:n[:log]."),
     click.option("--replications", type=click.IntRange(1, 10_000), help="Instead of the scenario's own."),
     click.option(
         "--precision", callback=_precision, metavar="PERCENT", help="Replicate until half-widths are this small."

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from simulator.studies.result import Result
 
 _WAIT = "/////"
-_PARTS = (
+#: along the way of a request
+PARTS = (
     Part("device_wait_s", "device, waiting", style.BLUE, _WAIT),
     Part("device_service_s", "device, computing", style.BLUE),
     Part("uplink_wait_s", "uplink, waiting", style.ORANGE, _WAIT),
@@ -42,18 +43,19 @@ _SUMS = {
         "backhaul_down_service_s",
     ),
 }
-_COLUMNS = {part.column: _SUMS.get(part.column, (part.column,)) for part in _PARTS}
+#: columns of the requests table that each part adds up
+COLUMNS = {part.column: _SUMS.get(part.column, (part.column,)) for part in PARTS}
 
 
 def tables(result: Result) -> dict[str, DataTable]:
     """Mean seconds of each part per policy and group; their sum is the mean latency."""
     there = set(result.table.column_names)
-    columns = {part: names for part, names in _COLUMNS.items() if there.issuperset(names)}
+    columns = {part: names for part, names in COLUMNS.items() if there.issuperset(names)}
     return {"latency_parts": mean_parts(result, columns, Selection.completed, "latency_ci95_s")}
 
 
 def draw(data: dict[str, DataTable], canvas: Canvas) -> Figure:
     """The figure, from its table."""
     table = data["latency_parts"]
-    parts = [part for part in _PARTS if part.column in table.columns]
+    parts = [part for part in PARTS if part.column in table.columns]
     return draw_stacked(table, parts, "Mean end-to-end latency", "time", canvas)

@@ -1,13 +1,15 @@
-"""``offload-sim plot``: the figures of a folder, whether a run or a sweep made it."""
+"""``offload-sim plot``: the figures of a folder, whether a run, a sweep or a map made it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from simulator.figures.maps import draw_map
 from simulator.figures.runs import draw_all
 from simulator.figures.sweeps import draw_sweep
 from simulator.studies.folders import load_run
+from simulator.studies.map import is_map, load_map
 from simulator.studies.sweeps.data import is_sweep, load_sweep
 
 
@@ -17,7 +19,7 @@ def draw(directory: Path, file_format: str, **look: Any) -> list[Path]:
     Parameters
     ----------
     directory : Path
-        Of a run or of a sweep.
+        Of a run, a sweep or a map.
     file_format : str
         ``svg``, ``pdf`` or ``png``.
     **look
@@ -31,10 +33,12 @@ def draw(directory: Path, file_format: str, **look: Any) -> list[Path]:
     Raises
     ------
     ResultError
-        If the folder is neither, or cannot be written, or the look cannot be had.
+        If the folder is none of them, or cannot be written, or the look cannot be had.
     """
     from simulator.figures.canvas import Look
 
+    if is_map(directory):
+        return draw_map(load_map(directory), file_format, Look(**look))
     if is_sweep(directory):
         return draw_sweep(load_sweep(directory), file_format, Look(**look))
     return draw_all(load_run(directory), directory / "figures", file_format, Look(**look))

@@ -33,6 +33,10 @@ _MODULES: Mapping[str, str] = MappingProxyType(
         "energy_parts": "simulator.figures.energy_parts",
         "rate_sweep": "simulator.figures.rate_sweep",
         "radio_timeline": "simulator.figures.radio_timeline",
+        "layer_times": "simulator.figures.layer_times",
+        "cut_stages": "simulator.figures.cut_stages",
+        "latency_energy": "simulator.figures.latency_energy",
+        "request_timelines": "simulator.figures.request_timelines",
     }
 )
 #: names of all figures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from simulator import units
 from simulator.accounts.request_columns import RequestColumns
-from simulator.arrays import Floats
+from simulator.arrays import Floats, Row
 from simulator.figures import style
 from simulator.figures.canvas import Canvas
 from simulator.figures.files import DataTable
@@ -72,6 +72,25 @@ def mean_parts(
         said = {interval: known[interval], BOUND_OF[interval]: is_bound(known, interval), "remark": remark(known)}
         rows.append({"policy": name[0], "group": name[1], **means, **said})
     return DataTable(("policy", "group", *parts, interval, BOUND_OF[interval], "remark"), rows)
+
+
+def plain_rows(rows: Iterable[tuple[str, str, Row, str]], parts: Sequence[Part]) -> DataTable:
+    """Bars that have no interval, as `draw_stacked` takes them.
+
+    Parameters
+    ----------
+    rows : iterable of (str, str, dict, str)
+        First and second half of the name of a bar, its parts, and what stands behind its total.
+    parts : sequence of Part
+    """
+    interval = "latency_ci95_s"
+    shown = [
+        {"policy": first, "group": second, interval: math.nan, BOUND_OF[interval]: False, "remark": remark_of}
+        | {part.column: row[part.column] for part in parts}
+        for first, second, row, remark_of in rows
+    ]
+    columns = ("policy", "group", *(part.column for part in parts), interval, BOUND_OF[interval], "remark")
+    return DataTable(columns, shown)
 
 
 def draw_stacked(data: DataTable, parts: Sequence[Part], axis_label: str, dimension: str, canvas: Canvas) -> Figure:

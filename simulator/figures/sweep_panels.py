@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from simulator.arrays import Row
 from simulator.figures import style
+from simulator.figures.axis_scales import axis_label, axis_scale, tick_names
 from simulator.figures.canvas import Canvas
 from simulator.inference.reservations import interval_label, is_bound, remark
 from simulator.studies.axes import AxisView, evenly
@@ -75,7 +75,7 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
     down = math.ceil(len(shown) / across)
     width = style.COLUMN_IN if across == 1 else style.PAGE_IN
     legend_columns = 2 if across == 1 else 4 if max(map(len, labels)) <= 22 else 3
-    names = _ticks(bottom)
+    names = tick_names(bottom)
     with canvas.drawing():
         below = 0.1 * max(0, *(len(text) - 4 for text in names)) if _is_steep(names, across) else 0.0
         height = 0.25 + (2.0 + 0.13 * lines + min(below, 1.2)) * down + 0.15 * style.legend_rows(labels, legend_columns)
@@ -94,7 +94,7 @@ def draw(data: SweepData, metric: Metric, canvas: Canvas) -> Figure:
         for number, axes in enumerate(cells[: len(shown)]):
             is_lowest = number + across >= len(shown) or not canvas.is_own
             if is_lowest:
-                axes.set_xlabel(_x_label(bottom))
+                axes.set_xlabel(axis_label(bottom))
                 axes.tick_params(labelbottom=True)
             if number % across == 0 or not canvas.is_own:
                 axes.set_ylabel(f"{metric.title} ({scale.unit})")
@@ -151,7 +151,7 @@ def _draw_panel(
     scale: _Scale,
 ) -> None:
     factor, is_log = scale.factor, scale.is_log
-    x_factor = _x_scale(bottom)[0] if bottom.is_numeric else 1.0
+    x_factor = axis_scale(bottom)[0] if bottom.is_numeric else 1.0
     places = {cell: place for place, cell in enumerate(bottom.cells)}
     for number, policy in enumerate(policies):
         own = [row for row in rows if row["policy"] == policy]
@@ -194,24 +194,6 @@ def _scale(rows: Sequence[Row], metric: Metric) -> _Scale:
     is_log = high / low > 10
     factor, unit = style.scale_of(math.sqrt(low * high) if is_log else high, metric.unit)
     return _Scale(factor, unit, is_log)
-
-
-def _x_scale(axis: AxisView) -> tuple[float, str]:
-    if not axis.dimension:
-        return 1.0, ""
-    values = [abs(float(cell)) for cell in axis.cells if cell]
-    middle = float(np.exp(np.log(values).mean())) if values and axis.is_logarithmic else max(values, default=1.0)
-    return style.scale_of(middle, axis.dimension)
-
-
-def _x_label(axis: AxisView) -> str:
-    unit = _x_scale(axis)[1] if axis.is_numeric else ""
-    return f"{axis.words} ({unit})" if unit else axis.words
-
-
-def _ticks(axis: AxisView) -> list[str]:
-    """Names below the places of an axis; empty for numbers."""
-    return [] if axis.is_numeric else [style.short(axis.text(cell), 18) for cell in axis.cells]
 
 
 def _is_steep(names: Sequence[str], across: int) -> bool:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from simulator.accounts.request_columns import RequestColumns, group_names, policy_names
 from simulator.accounts.window import Window
+from simulator.arrays import Row
 from simulator.inference.comparability import Compared
 from simulator.inference.metrics import MEANS, Metric, Subject
 from simulator.inference.selection import Selection, select
@@ -123,6 +124,12 @@ def _against_best(
             }
         )
     return rows
+
+
+def is_tie(row: Row) -> bool:
+    """Whether the two policies of a difference did the same in every replication or batch."""
+    half_width = 0.0 if math.isnan(row["difference_ci95"]) else row["difference_ci95"]
+    return bool(abs(row["difference"]) + half_width <= 1e-9 * abs(row["mean"]))
 
 
 def _require_same_requests(selections: Sequence[Selection]) -> None:

@@ -11,6 +11,8 @@ from simulator.plan.system import System
 
 #: offered load from which an error of a card or a rate by a tenth may tip a station over
 NEARLY_FULL = 0.9
+#: how the reason of a policy without a steady state begins
+NO_STEADY_STATE = "no steady state"
 #: by policy and group (``""`` where there is only one): all stations on the way, busiest first
 Loads = Mapping[tuple[str, str], tuple[StationLoad, ...]]
 _PLACES = {
@@ -49,7 +51,7 @@ def overload(loads: Sequence[StationLoad]) -> str:
         return ""
     worst = falling_behind[0]
     asked = f"{_place(worst)} is offered {_shown(worst.load)} times what it can do"
-    return f"no steady state: {asked}, so that latency grows with the run"
+    return f"{NO_STEADY_STATE}: {asked}, so that latency grows with the run"
 
 
 def overloaded(loads: Loads) -> list[str]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Group as Lines
 from rich.console import RenderableType
 from rich.table import Table
@@ -26,6 +25,7 @@ from simulator.plan.selecting import limits
 from simulator.plan.system import Group, System
 from simulator.policies.objectives import Objective, words
 from simulator.scenario.load import LoadedScenario
+from simulator.studies.cut_costs import beaten
 from simulator.units import human
 
 #: options over three tiers that are shown beside those that are taken, for there are as many as pairs of cuts
@@ -144,13 +144,13 @@ def _add_cuts(view: Table, plans: list[Plan], g: int) -> str:
                 name = f"input as {encoding}" if c == 0 else f"{cut.name}, input as {encoding}"
                 _add_row(view, mine[0].choices[g], c, name, takers)
     choice = plans[0].choices[g]
-    beaten = _beaten(choice)
+    lost = beaten(choice)
     for c, cut in enumerate(choice.table.cuts):
         takers = _takers(plans, g, c)
-        if cut.layers and (takers or not beaten[c]):
+        if cut.layers and (takers or not lost[c]):
             _add_row(view, choice, c, cut.name, takers)
     return (
-        f"{int(beaten.sum())} cuts are left out: another needs no more device time, no more compute time in all, "
+        f"{int(lost.sum())} cuts are left out: another needs no more device time, no more compute time in all, "
         "and sends no more bytes"
     )
 
@@ -172,27 +172,6 @@ def _add_pairs(view: Table, plans: list[Plan], g: int) -> str:
 
 def _takers(plans: list[Plan], g: int, cut: int) -> str:
     return ", ".join(plan.policy for plan in plans if plan.choices[g].cut == cut)
-
-
-def _beaten(choice: Choice) -> NDArray[np.bool_]:
-    """For each cut that sends no input, whether an earlier look at device time, compute time and bytes settles it."""
-    table, shares = choice.table, choice.shares
-    device = table.device_s @ shares
-    costs = np.column_stack((device, device + table.edge_s @ shares, table.bytes_up @ shares))
-    fits = np.array([not reason for reason in table.misfit])
-    encoded = np.array([cut.layers == 0 for cut in table.cuts])  # what they send depends on the encoding
-    beaten = np.zeros(len(costs), dtype=bool)
-    best = np.empty_like(costs)
-    kept = 0
-    # in this order what beats a cut comes before it, and of cuts that cost the same the first one
-    for c in np.lexsort(costs.T[::-1]):
-        if encoded[c]:
-            continue
-        beaten[c] = bool((best[:kept] <= costs[c]).all(axis=1).any())
-        if fits[c] and not beaten[c]:
-            best[kept] = costs[c]
-            kept += 1
-    return beaten
 
 
 def _add_row(view: Table, choice: Choice, c: int, name: str, takers: str) -> None:

@@ -19,7 +19,7 @@ from rich.text import Text
 from simulator import units
 from simulator.arrays import Row
 from simulator.inference.comparability import FREE, Compared, reasons_by_metric
-from simulator.inference.comparison import ALL_GROUPS
+from simulator.inference.comparison import ALL_GROUPS, is_tie
 from simulator.inference.metrics import COUNT, LESS, MEANS, MORE, PRINTED, Metric
 from simulator.inference.reservations import BOUND_OF, is_bound
 from simulator.reports.airtime import cell_sentences, frame_sentences
@@ -136,8 +136,8 @@ def _verdict(result: Result, metric: str) -> _Verdict | None:
         return None
     dimension, word = MEANS[metric].unit, f"mean {MEANS[metric].key}"
     best, mean = rows[0]["best"], units.human(rows[0]["best_mean"], dimension)
-    tied = [row["policy"] for row in rows if _is_tie(row)]
-    behind = [row for row in rows if not _is_tie(row)]
+    tied = [row["policy"] for row in rows if is_tie(row)]
+    behind = [row for row in rows if not is_tie(row)]
     leaders = _and([best, *tied])
     if not behind:
         return _Verdict(best, False, f"{leaders} are equal on {word}: {mean}.")
@@ -172,12 +172,6 @@ def _compared(result: Result, metric: str, group: str) -> list[Row]:
     """Differences between policies that can be compared."""
     rows = [row for row in result.difference_rows if row["metric"] == metric and row["group"] == group]
     return [row for row in rows if not row["condition"]]
-
-
-def _is_tie(row: Row) -> bool:
-    """Whether two policies did the same in every replication or batch."""
-    half_width = 0.0 if math.isnan(row["difference_ci95"]) else row["difference_ci95"]
-    return bool(abs(row["difference"]) + half_width <= 1e-9 * abs(row["mean"]))
 
 
 def _and(names: Sequence[str]) -> str:

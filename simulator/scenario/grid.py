@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -138,7 +139,13 @@ class Grid:
         return [document.located(problem) for problem in problems]
 
 
-def read_grid(loaded: LoadedScenario, over: Over, context: Mapping[str, Any], environments: Over = ()) -> Grid:
+def read_grid(
+    loaded: LoadedScenario,
+    over: Over,
+    context: Mapping[str, Any],
+    environments: Over = (),
+    flags: Sequence[str] = (),
+) -> Grid:
     """Read the axes of a sweep and validate every value of each.
 
     Parameters
@@ -150,14 +157,16 @@ def read_grid(loaded: LoadedScenario, over: Over, context: Mapping[str, Any], en
         Validation context.
     environments : sequence of str, or mapping
         Axes that nature chooses, in the same form; they come first.
+    flags : sequence of str
+        The option that each axis of ``over`` was given with, for messages; ``--over`` if left out.
 
     Raises
     ------
     ScenarioError
         With every problem of every axis.
     """
-    outer, problems = _axes(environments, "--for", is_environment=True)
-    inner, more = _axes(over, "--over", is_environment=False)
+    outer, problems = _axes(environments, repeat("--for"), is_environment=True)
+    inner, more = _axes(over, flags or repeat("--over"), is_environment=False)
     axes = outer + inner
     problems += [*more, *_clashes(axes)]
     for axis in axes:
@@ -193,10 +202,10 @@ def read_grid(loaded: LoadedScenario, over: Over, context: Mapping[str, Any], en
     return Grid(loaded.document, axes, tuple(cells))
 
 
-def _axes(over: Over, flag: str, *, is_environment: bool) -> tuple[tuple[Axis, ...], list[Problem]]:
+def _axes(over: Over, flags: Iterable[str], *, is_environment: bool) -> tuple[tuple[Axis, ...], list[Problem]]:
     axes: list[Axis] = []
     problems: list[Problem] = []
-    for path, given, option in _options(over):
+    for (path, given, option), flag in zip(_options(over), flags, strict=False):
         try:
             if given is None or not path or not all(path.split(".")):
                 hint = "write path=a,b,c or path=lo:hi:n or path=lo:hi:n:log"

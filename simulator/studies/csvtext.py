@@ -28,6 +28,10 @@ TEXT_COLUMNS = frozenset(
         "state",
         "condition",
         "remark",
+        "layer",
+        "cut",
+        "taken_by",
+        "which",
         *(metric.name for metric in METRICS if metric.unit == TEXT),
     }
 )

@@ -1,4 +1,4 @@
-"""Folders of runs, sweeps and optimisations: each verb writes into a new folder or into one of its own kind."""
+"""Folders of runs, sweeps, optimisations and maps: each verb writes into a new folder or into one of its own kind."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _MARKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "run": ("manifest.json",),
         "sweep": ("_sweep.json",),
         "optimisation": ("front.parquet", "points/_sweep.json"),
+        "map": ("map.json", "plane/_sweep.json"),
     }
 )
-_MANIFESTS = ("manifest.json", "_sweep.json")
+_MANIFESTS = ("manifest.json", "_sweep.json", "map.json")
 _ELSEWHERE = "choose another folder with -o; nothing was changed in this one"
 
 
@@ -29,7 +30,7 @@ def require_kind(folder: Path, kind: str) -> None:
     ----------
     folder : Path
         To be written; it need not exist.
-    kind : {"run", "sweep", "optimisation"}
+    kind : {"run", "sweep", "optimisation", "map"}
         What is to be written.
 
     Raises

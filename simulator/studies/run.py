@@ -27,6 +27,7 @@ from simulator.plan.prepare import prepare
 from simulator.plan.system import System
 from simulator.scenario.load import LoadedScenario
 from simulator.studies.curves import rate_sweep
+from simulator.studies.cut_costs import cut_costs
 from simulator.studies.destination import require_same_scenario
 from simulator.studies.drawing import NO_FIGURES, Drawing
 from simulator.studies.replications import Replications
@@ -105,7 +106,7 @@ def run_scenario(
         requests,
         runs.facts(),
         manifest=manifest,
-        curves=rate_sweep(system, plans, runs.ended) | timelines.tables(runs.ended),
+        curves=rate_sweep(system, plans, runs.ended) | cut_costs(system, plans) | timelines.tables(runs.ended),
         warmup_s=scenario.statistics.warmup,
         batches=scenario.statistics.batches,
         horizon_s=scenario.horizon,

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from simulator.scenario.load import load_scenario
 from simulator.staging import write_file
+from simulator.studies.map import load_map, map_winners
 from simulator.studies.optimise import Front, optimise
 from simulator.studies.run import run_scenario
 from simulator.studies.sweeps.run import run_sweep
@@ -80,6 +81,11 @@ def main(work: Path) -> None:
         assert found.rows
         assert len(pd.read_parquet(out / "points")) == 2 * 2
 
+    def plane(out: Path) -> None:
+        found = map_winners(loaded, "seed=1,2", "count=1", "latency", Options(workers=1), out)
+        assert len(found.rows) == len(load_map(out).rows) == 2
+        assert (out / "map.csv").is_file()
+
     def run(out: Path) -> None:
         run_scenario(loaded, output_dir=out, plots=False)
         assert (out / "manifest.json").is_file()
@@ -88,11 +94,11 @@ def main(work: Path) -> None:
         write_file(out / "x.json", b"{}")
         assert (out / "x.json").read_bytes() == b"{}"
 
-    for verb in (sweep, front, run, schema):
+    for verb in (sweep, front, plane, run, schema):
         out = work / verb.__name__
         verb(out)  # so that every fork finds everything imported and compiled
         end_everywhere(verb, out, again=False)
-        if verb is not front:  # the points of an optimisation are a sweep
+        if verb not in (front, plane):  # the points of an optimisation and of a map are a sweep
             end_everywhere(verb, out, again=True)
 
 

@@ -21,7 +21,21 @@ from simulator.cli.verbs import WRONG
 from simulator.links.generator import load_markov
 from simulator.reports.catalogue import model_names
 
-VERBS = ("run", "check", "explain", "profile", "cut", "list", "show", "schema", "plot", "trace", "sweep", "optimise")
+VERBS = (
+    "run",
+    "check",
+    "explain",
+    "profile",
+    "cut",
+    "list",
+    "show",
+    "schema",
+    "plot",
+    "trace",
+    "sweep",
+    "optimise",
+    "map",
+)
 
 
 def offload_sim(*arguments: str) -> Result:

@@ -188,12 +188,16 @@ def test_a_folder_that_a_link_leads_to_may_be_named(world: Path, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("run", "sweep"), ("run", "optimise"), ("sweep", "run"), ("sweep", "optimise"), ("optimise", "run")],
+    [
+        *(("run", "sweep"), ("run", "optimise"), ("run", "map"), ("sweep", "run"), ("sweep", "optimise")),
+        *(("sweep", "map"), ("optimise", "run"), ("optimise", "map"), ("map", "run"), ("map", "optimise")),
+    ],
 )
 def test_no_verb_writes_into_the_folder_of_another(world: Path, tmp_path: Path, first: str, second: str) -> None:
     """And leaves it as it is."""
     over = ["--over", "seed=1,2", "--workers", "1"]
-    more = {"run": ["--no-plots"], "sweep": over, "optimise": [*over, "--objectives", "latency,energy"]}
+    plane = ["--x", "seed=1,2", "--y", "count=1,2", "--workers", "1"]
+    more = {"run": ["--no-plots"], "sweep": over, "optimise": [*over, "--objectives", "latency,energy"], "map": plane}
     out = tmp_path / "out"
     done = call(first, str(world), "-o", str(out), *more[first])
     assert done.exit_code == 0, done.output
@@ -228,11 +232,11 @@ def test_a_dash_is_standard_output(world: Path, tmp_path: Path, monkeypatch: pyt
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("verb", ["run", "sweep", "optimise"])
+@pytest.mark.parametrize("verb", ["run", "sweep", "optimise", "map"])
 def test_a_folder_cannot_go_to_standard_output(world: Path, tmp_path: Path, verb: str) -> None:
     """Said in words."""
     os.chdir(tmp_path)
-    over = [] if verb == "run" else ["--over", "seed=1,2"]
+    over = {"run": [], "map": ["--x", "seed=1,2", "--y", "count=1,2"]}.get(verb, ["--over", "seed=1,2"])
     done = call(verb, str(world), "-o", "-", *over)
     assert done.exit_code == 2
     assert "fills a folder" in done.stderr

@@ -67,11 +67,14 @@ def test_escapes_are_those_of_python() -> None:
 
 
 @pytest.mark.parametrize("name", ["[/]", "[bold]x[/bold]", ":smile:", "$\\frac$", "[link=file:///]a", "\\["])
-@pytest.mark.parametrize("verb", ["run", "explain", "optimise"])
+@pytest.mark.parametrize("verb", ["run", "explain", "optimise", "map", "sweep"])
 def test_a_name_is_no_markup(world: Path, tmp_path: Path, name: str, verb: str) -> None:
     """It stands in the table as it stands in the file."""
     option = f"policies.0.name={json.dumps(name)}"
+    points = ["--workers", "1", "-o", str(tmp_path / "points"), "--set", "workload.requests=200"]
     more = {
+        "map": ["--x", "seed=1,2", "--y", "count=1", *points],
+        "sweep": ["--over", "seed=1,2", *points],
         "run": ["-o", str(tmp_path / "out"), "--no-plots"],
         "explain": [],
         "optimise": [

@@ -17,6 +17,9 @@ from simulator.plan.prediction import predict
 from simulator.plan.prepare import prepare
 from simulator.profiling.model import load_profile
 from simulator.scenario.load import load_scenario
+from simulator.studies.crossovers import along
+from simulator.studies.sweeps.run import run_sweep
+from simulator.studies.sweeps.sweep import Options, Sweep
 
 #: the paper divides MiB by Mbit/s; its figures show rates that are that factor too small
 PAPER_UNIT = 1024**2 / 1e6
@@ -97,3 +100,17 @@ def test_predictions_are_simulated_times_when_nobody_waits() -> None:
         policy = {"kind": "split", "at": name}
         simulated = simulator.run(surgery("4 Mbit/s", [policy])).summary.loc[0, "latency_mean_s"]
         assert simulated == pytest.approx(predicted[k], abs=1e-9)
+
+
+def test_simulated_crossovers_are_the_published_rates(tmp_path: Path) -> None:
+    """Bisection between simulated runs, each cut as a policy of its own: within 1 % as well."""
+    policies = [{"kind": "split", "at": cut, "name": cut} for cut in ("output", *CROSSOVERS_MBIT_S)]
+    world = surgery("1 Mbit/s", policies)
+    world["workload"] |= {"requests": 20}
+    world["statistics"] = {"batches": 2}
+    sweep = Sweep(load_scenario(world), ["link.uplink.rate=0.3:60 Mbit/s:12:log"], Options(workers=1, compares=None))
+    line = along(sweep, run_sweep(sweep, tmp_path / "out"), with_crossovers=True)
+    assert line is not None
+    assert [crossover.above for crossover in line.crossovers] == list(CROSSOVERS_MBIT_S)
+    rates = [crossover.at / 1e6 for crossover in line.crossovers]
+    assert rates == pytest.approx(list(CROSSOVERS_MBIT_S.values()), rel=0.01)

@@ -199,3 +199,27 @@ def radio_timeline(policies: Sequence[str], groups: Sequence[str] = ("devices",)
                 rows.append(row | {"state": state, "power_w": power})
                 start = stop
     return {"radio_timeline": pa.Table.from_pylist(rows)}
+
+
+def cut_costs(policies: Sequence[str], groups: Sequence[str] = ("devices",)) -> dict[str, pa.Table]:
+    """Forty layers in four modules that halve in size while they slow down; policies take the cuts in turn.
+
+    In every further group everything takes ten times as long.
+    """
+    layers, cuts = [], []
+    for number, group in enumerate(groups):
+        slower = 10.0**number
+        for k in range(41):
+            name = f"module{(k - 1) // 10}.layer{k}" if k else "input as jpeg"
+            times = {"device_s": 1e-3 * k * slower, "edge_s": 1e-5 * k * slower}
+            size = {"cut_bytes": 0.0 if k == 40 else 1e6 / 2 ** (k // 10)}
+            taken = ", ".join(policies[k // 8 :: 6]) if k % 8 == 0 else ""
+            layers.append({"group": group, "layer": name, **times, **size, "taken_by": taken})
+            if k % 8 == 0:
+                stages = {f"{stage}_s": (k + place) * 1e-3 * slower for place, stage in enumerate(_STAGES)}
+                total = {"latency_s": sum(stages.values()), "energy_j": 1.0}
+                cuts.append({"group": group, "cut": name, **stages, **total, **size, "taken_by": taken})
+    return {"layer_times": pa.Table.from_pylist(layers), "cut_stages": pa.Table.from_pylist(cuts)}
+
+
+_STAGES = ("device", "uplink", "edge", "backhaul_up", "cloud", "backhaul_down", "downlink", "propagation")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.reports.explain import _beaten
+from simulator.studies.cut_costs import beaten
 
 pytestmark = pytest.mark.engine_free
 
@@ -42,5 +42,5 @@ def test_a_cut_is_beaten_by_one_that_fits_and_needs_no_more_of_anything(
     apart = min(encoded, len(rows))
     places = range(apart, len(rows))
     wanted = [any(beats(other, cut) for other in places if other != cut) for cut in places]
-    found = _beaten(SimpleNamespace(table=table, shares=np.ones(1)))  # type: ignore[arg-type]
+    found = beaten(SimpleNamespace(table=table, shares=np.ones(1)))  # type: ignore[arg-type]
     assert found.tolist() == [False] * apart + wanted

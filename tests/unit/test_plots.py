@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from requests_by_hand import generated, radio_timeline, rate_curves, request, table_of
+from requests_by_hand import cut_costs, generated, radio_timeline, rate_curves, request, table_of
 
 from simulator.errors import ResultError
 from simulator.figures import style
@@ -39,7 +39,8 @@ def result_of(
 ) -> Result:
     """A result with or without curves and radio timelines."""
     policies = table.column("policy").unique().to_pylist()
-    curve_tables = rate_curves(groups) | radio_timeline(policies, groups) if curves else {}
+    made = rate_curves(groups) | cut_costs(policies, groups) | radio_timeline(policies, groups)
+    curve_tables = made if curves else {}
     return build_result(
         "hand-made", {}, table, {}, manifest={}, curves=curve_tables, warmup_s=warmup_s, batches=20, drawing=RUN_FIGURES
     )
@@ -55,7 +56,7 @@ def unit_factor(label: str) -> float:
     """SI value of the unit in the brackets of an axis label."""
     unit = re.fullmatch(r".*\((.+)\)", label).group(1)  # type: ignore[union-attr]
     known = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "J": 1.0, "mJ": 1e-3, "Gbit/s": 1e9, "Mbit/s": 1e6}
-    return (known | {"min": 60.0, "h": 3600.0, "W": 1.0, "mW": 1e-3})[unit]
+    return (known | {"min": 60.0, "h": 3600.0, "W": 1.0, "mW": 1e-3, "kB": 1e3, "MB": 1e6})[unit]
 
 
 def texts_outside(drawn: Figure) -> Iterator[str]:
@@ -82,7 +83,10 @@ def test_quantities_on_axes_have_units(result: Result, name: str) -> None:
         labels = [axes.get_xlabel(), axes.get_ylabel()]
         assert any(labels)
         for label in labels:
-            assert label in ("", "Share of completed requests") or unit_factor(label) > 0
+            assert (
+                label in ("", "Share of completed requests", "Layers in the order of execution")
+                or unit_factor(label) > 0
+            )
             assert label == label.strip()
 
 
@@ -454,7 +458,8 @@ def test_policies_under_which_the_radio_does_the_same_share_a_panel() -> None:
         "hand-made", {}, table, {}, manifest={}, curves=curves, warmup_s=0.0, batches=20, drawing=RUN_FIGURES
     )
     assert [axes.get_title(loc="left") for axes in figure(same, "radio_timeline").axes] == ["edge and split"]
-    assert available(same) == ["latency_cdf", "latency_parts", "energy_parts", "radio_timeline"]
+    others = ["latency_energy", "request_timelines"]
+    assert available(same) == ["latency_cdf", "latency_parts", "energy_parts", "radio_timeline", *others]
 
 
 def test_every_group_of_a_fleet_has_its_own_radio_timeline() -> None:
@@ -504,9 +509,9 @@ def test_an_unknown_figure_or_format_is_answered_with_the_nearest(result: Result
 
 
 def test_a_figure_without_data_is_skipped_or_refused() -> None:
-    """A result without curves has three figures; asking for another says why it cannot be drawn."""
+    """A result without curves has five figures; asking for another says why it cannot be drawn."""
     bare = result_of(generated({"local": 1.0}, 30), curves=False)
-    assert available(bare) == ["latency_cdf", "latency_parts", "energy_parts"]
+    assert available(bare) == ["latency_cdf", "latency_parts", "energy_parts", "latency_energy", "request_timelines"]
     with pytest.raises(ResultError, match="no data for the figure"):
         bare.plot.rate_sweep()
 
@@ -577,3 +582,61 @@ def test_a_lower_bound_and_an_overload_show_on_the_bar() -> None:
         (False, "no steady state"),
     ]
     assert list(texts_outside(drawn)) == []
+
+
+def test_the_requests_of_the_timelines_are_those_of_nearest_rank(result: Result) -> None:
+    """Half, 95 % and all of the completed requests that count are no slower; their parts add up to their latency."""
+    [table] = figure_data(result, "request_timelines").values()
+    counted = result.requests[result.requests["arrival_s"] >= 2.0]
+    assert len(table.rows) == 3 * len(FOUR)
+    for row, share in zip(table.rows, (0.5, 0.95, 1.0) * len(FOUR), strict=True):
+        own = np.sort(counted[counted["policy"] == row["policy"]]["latency_s"].to_numpy())
+        assert row["latency_s"] == own[math.ceil(share * own.size) - 1]
+        mine = counted[(counted["policy"] == row["policy"]) & (counted["request"] == row["request"])]
+        assert mine["latency_s"].tolist() == [row["latency_s"]]
+        parts = [row[column] for column in table.columns[6:]]
+        assert sum(parts) == pytest.approx(row["latency_s"])
+    drawn = figure(result, "request_timelines")
+    assert len([text for text in drawn.axes[0].texts if "(request " in text.get_text()]) == len(table.rows)
+
+
+def test_policies_lie_at_their_means_and_grow_with_accuracy() -> None:
+    """Marks at mean latency and energy, the most accurate the largest; one that lies on another is a ring around it."""
+    rows = [request("poor", k, 0.1 * k, 0.4 + 0.001 * k, correct=k % 2 == 0, energy_j=2.0) for k in range(40)]
+    rows += [request("good", k, 0.1 * k, 0.2 + 0.001 * k, correct=True, energy_j=1.0) for k in range(40)]
+    rows += [request("same", k, 0.1 * k, 0.2 + 0.001 * k, correct=True, energy_j=1.0) for k in range(40)]
+    made = result_of(table_of(rows))
+    drawn = figure(made, "latency_energy")
+    (axes,) = drawn.axes
+    factors = unit_factor(axes.get_xlabel()), unit_factor(axes.get_ylabel())
+    marks = [bars.lines[0] for bars in axes.containers]
+    for mark, row in zip(marks, made.summary_rows, strict=True):
+        assert mark.get_xdata()[0] * factors[0] == pytest.approx(row["latency_mean_s"])
+        assert mark.get_ydata()[0] * factors[1] == pytest.approx(row["energy_mean_j"])
+    poor, good, same = marks
+    assert poor.get_markersize() < good.get_markersize() < same.get_markersize()
+    assert same.get_markerfacecolor() == "none"
+    words = [text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in drawn.legends[0].get_texts()]
+    assert words[:3] == ["poor (50.0 %)", "good (100.0 %)", "same (100.0 %)"]
+
+
+def test_layers_and_cuts_are_drawn_as_their_tables_say(result: Result) -> None:
+    """A bar for each layer on each tier, a point of the line for each cut that sends; a stack for each cut."""
+    drawn = figure(result, "layer_times")
+    size, device, edge = drawn.axes
+    rows = figure_data(result, "layer_times")["layer_times"].rows
+    for axes, column in ((device, "device_s"), (edge, "edge_s")):
+        heights = [bar.get_height() * unit_factor(axes.get_ylabel()) for bar in axes.patches]
+        assert heights == pytest.approx([row[column] for row in rows[1:]])
+    line = max(size.lines, key=lambda one: len(one.get_xdata()))
+    assert line.get_ydata() * unit_factor(size.get_ylabel()) == pytest.approx([row["cut_bytes"] for row in rows[:-1]])
+    assert [text.get_text() for text in edge.get_xticklabels()] == [f"module{k}" for k in range(4)]
+    (axes,) = figure(result, "cut_stages").axes
+    factor = unit_factor(axes.get_xlabel())
+    cuts = figure_data(result, "cut_stages")["cut_stages"].rows
+    ends: dict[float, float] = {}
+    for bar in axes.patches:
+        ends[round(bar.get_y(), 2)] = max(
+            ends.get(round(bar.get_y(), 2), 0.0), (bar.get_x() + bar.get_width()) * factor
+        )
+    assert list(ends.values()) == pytest.approx([row["latency_s"] for row in cuts])

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from requests_by_hand import generated, radio_timeline, rate_curves
+from requests_by_hand import cut_costs, generated, radio_timeline, rate_curves
 
 from simulator.accounts.request_columns import REQUIRED as REQUESTS_REQUIRED
 from simulator.errors import ResultError
@@ -32,6 +32,12 @@ from simulator.studies.result import Result, build_result
 from simulator.studies.store import check_writable, write_requests, write_result
 
 
+def _curves() -> dict[str, pa.Table]:
+    """Tables of figures beside the requests."""
+    policies = ["local", "edge"]
+    return rate_curves() | cut_costs(policies) | radio_timeline(policies)
+
+
 def busy(device: float, uplink: float, edge: float) -> RunFacts:
     """Facts that say how busy the stations were."""
     return RunFacts({"device": device, "uplink": uplink, "edge": edge})
@@ -45,7 +51,7 @@ def a_result(requests: int = 30, curves: bool = True, **kwargs: Any) -> Result:
         generated({"local": 1.0, "edge": 0.3}, requests, **kwargs),
         {("local", ""): busy(0.5, 0.0, 0.0), ("edge", ""): busy(0.0, 1 / 3, 0.1)},
         manifest={"seed": 1},
-        curves=rate_curves() | radio_timeline(["local", "edge"]) if curves else {},
+        curves=_curves() if curves else {},
         warmup_s=0.5,
         batches=20,
         drawing=RUN_FIGURES,
@@ -78,6 +84,14 @@ def test_a_folder_holds_the_files_of_the_contract(tmp_path: Path) -> None:
         "figures/rate_sweep_crossovers.csv",
         "figures/radio_timeline.svg",
         "figures/radio_timeline.csv",
+        "figures/layer_times.svg",
+        "figures/layer_times.csv",
+        "figures/cut_stages.svg",
+        "figures/cut_stages.csv",
+        "figures/latency_energy.svg",
+        "figures/latency_energy.csv",
+        "figures/request_timelines.svg",
+        "figures/request_timelines.csv",
     }
 
 
@@ -88,7 +102,7 @@ def test_reading_back_gives_what_was_written(tmp_path: Path) -> None:
     assert found.table.equals(written.table.unify_dictionaries().combine_chunks())
     assert [str(row) for row in found.summary_rows] == [str(row) for row in written.summary_rows]
     assert [str(row) for row in found.difference_rows] == [str(row) for row in written.difference_rows]
-    curves = rate_curves() | radio_timeline(["local", "edge"])
+    curves = _curves()
     assert {name: table.to_pylist() for name, table in found.curves.items()} == {
         name: table.to_pylist() for name, table in curves.items()
     }
@@ -150,7 +164,7 @@ def test_manifest_hashes_are_those_of_the_files(tmp_path: Path) -> None:
     """Anyone can check the data files with sha256sum."""
     write_result(a_result(), tmp_path, figures=())
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert len(manifest["files"]) == 6
+    assert len(manifest["files"]) == 8
     for name, sha256 in manifest["files"].items():
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == sha256
 

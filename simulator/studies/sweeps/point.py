@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from simulator.accounts.outcome import columns_of, outcome
+import numpy as np
+
+from simulator.accounts.outcome import Outcome, columns_of, outcome
+from simulator.accounts.request_columns import RequestColumns
 from simulator.engines.choose import choose, effort
+from simulator.engines.log import RequestLog
 from simulator.errors import OffloadSimError, Problem
-from simulator.inference.metrics import MEANS
+from simulator.inference.comparability import reasons_by_metric
+from simulator.inference.comparison import difference_rows
+from simulator.inference.metrics import MEANS, RunFacts
+from simulator.inference.standings import PARTITION, standings
 from simulator.inference.summary import summarise
 from simulator.plan.channels import first_reach_s, with_drawn_channels
 from simulator.plan.library import Memory
@@ -49,12 +57,15 @@ class Setting:
         Most replications of one point, where a precision is wanted.
     points_each : int
         Points that one worker will run, for the choice of the engine.
+    compares : bool
+        Whether rows say how far each policy is behind the best one, and what it took.
     """
 
     engine: str
     precision: float | None
     max_replications: int
     points_each: int
+    compares: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,30 +157,84 @@ class PointRunner:
     def _rows(self, scenario: Scenario) -> tuple[Mapping[str, Any], ...]:
         setting = self._setting
         system, plans = self._prepared(scenario)
-        runs = Replications(system, plans, outcome)
+        taken = Partitions()
+
+        def record(system: System, plan: Plan, workload: Workload, log: RequestLog, replication: int) -> Outcome:
+            if setting.compares:
+                taken.note(plan, log)
+            return outcome(system, plan, workload, log, replication)
+
+        runs = Replications(system, plans, record)
         wanted = scenario.statistics.replications
         if setting.precision is not None:
             wanted = min(max(wanted, LEAST_REPLICATIONS), setting.max_replications)
         while True:
             while runs.count < wanted:
                 runs.add(setting.engine, expected=wanted * setting.points_each)
+            columns, facts = columns_of(runs.records()), runs.facts()
             rows = summarise(
-                columns_of(runs.records()),
-                runs.facts(),
+                columns,
+                facts,
                 warmup_s=scenario.statistics.warmup,
                 batches=scenario.statistics.batches,
                 horizon_s=scenario.horizon,
                 until_s=runs.until_s,
                 ended=runs.ended,
             ).rows
-            if setting.precision is None:
-                return tuple({**row, "replications": runs.count} for row in rows)
-            excess = worst_half_width(rows) / setting.precision
-            if excess <= 1 or runs.count >= setting.max_replications:
-                is_met = excess <= 1 and not any(row[metric.bound] for row in rows for metric in MEANS.values())
-                met = {"replications": runs.count, "precision_met": is_met}
-                return tuple({**row, **met} for row in rows)
-            wanted = min(next_count(runs.count, excess), setting.max_replications)
+            more: dict[str, Any] = {"replications": runs.count}
+            if setting.precision is not None:
+                excess = worst_half_width(rows) / setting.precision
+                if excess > 1 and runs.count < setting.max_replications:
+                    wanted = min(next_count(runs.count, excess), setting.max_replications)
+                    continue
+                is_bound = any(row[metric.bound] for row in rows for metric in MEANS.values())
+                more["precision_met"] = excess <= 1 and not is_bound
+            if not setting.compares:
+                return tuple({**row, **more} for row in rows)
+            stand = _standings(scenario, columns, facts, rows, runs.until_s)
+            return tuple({**row, **more, **taken.of(row["policy"]), **stand[row["policy"]]} for row in rows)
+
+
+class Partitions:
+    """Which options the requests of each policy took."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, Counter[str]] = {}
+
+    def note(self, plan: Plan, log: RequestLog) -> None:
+        """Add one run."""
+        taken = self._taken.setdefault(plan.policy, Counter())
+        counts = np.bincount(log.row, minlength=plan.options)
+        for option in np.flatnonzero(counts).tolist():
+            taken[plan.partition[option]] += int(counts[option])
+
+    def of(self, policy: str) -> dict[str, str]:
+        """What most requests took, and their share where that are not all."""
+        most = self._taken[policy].most_common(1) if policy in self._taken else []
+        if not most:
+            return {PARTITION: ""}
+        (name, count), total = most[0], self._taken[policy].total()
+        return {PARTITION: name if count == total else f"{name} ({min(99, round(100 * count / total))} %)"}
+
+
+def _standings(
+    scenario: Scenario,
+    columns: RequestColumns,
+    facts: Mapping[tuple[str, str], RunFacts],
+    rows: Sequence[Mapping[str, Any]],
+    until_s: Sequence[float],
+) -> dict[str, dict[str, Any]]:
+    """How far each policy is behind the best one, by the comparison of a run."""
+    reasons = reasons_by_metric(scenario.model_dump(mode="json", include={"link", "fleet"}, exclude_none=True), rows)
+    differences = difference_rows(
+        columns,
+        warmup_s=scenario.statistics.warmup,
+        batches=scenario.statistics.batches,
+        until_s=until_s,
+        short={key: fact.short for key, fact in facts.items() if fact.short},
+        reasons=reasons,
+    )
+    return standings(rows, differences, reasons)
 
 
 def _since(started: float) -> float:

@@ -295,7 +295,8 @@ def make_crew(sweep: Sweep, folder: Path, points: int, first: Point) -> Crew:
     workers = min(options.workers or _cores(), points)
 
     def setting(width: int) -> Setting:
-        return Setting(options.engine, options.precision, options.max_replications, math.ceil(points / width))
+        each = math.ceil(points / width)
+        return Setting(options.engine, options.precision, options.max_replications, each, sweep.compares)
 
     if options.cluster:
         from simulator.studies.sweeps.cluster import Cluster

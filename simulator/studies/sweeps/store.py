@@ -23,6 +23,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from simulator.errors import Problem, ResultError
 from simulator.inference.metrics import summary_columns
+from simulator.inference.standings import STANDING_COLUMNS, STANDING_TEXTS
 from simulator.outputs import kind_at, read_regular, require_file_place
 from simulator.scenario.grid import Cell, Grid
 from simulator.staging import StagedFiles, unwritable
@@ -183,7 +184,9 @@ def _part(part: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -
     return read
 
 
-def schema_of(grid: Grid, has_groups: bool, with_precision: bool, stages: Sequence[str] = ()) -> pa.Schema:
+def schema_of(
+    grid: Grid, has_groups: bool, with_precision: bool, stages: Sequence[str] = (), compares: bool = False
+) -> pa.Schema:
     """Columns of the data set: the point, its place on the axes, the summary.
 
     Parameters
@@ -193,6 +196,8 @@ def schema_of(grid: Grid, has_groups: bool, with_precision: bool, stages: Sequen
         Whether rows name a group, and whether they met a precision.
     stages : sequence of str
         Stages of some points that others may lack.
+    compares : bool
+        Whether rows say how far each policy is behind the best one.
     """
     fields = [("point", pa.string())]
     fields += [(axis.path, _type(cells)) for axis, cells in zip(grid.axes, grid.cells, strict=True)]
@@ -203,6 +208,8 @@ def schema_of(grid: Grid, has_groups: bool, with_precision: bool, stages: Sequen
     fields.append(("replications", pa.int64()))
     if with_precision:
         fields.append(("precision_met", pa.bool_()))
+    if compares:
+        fields += [(name, pa.string() if name in STANDING_TEXTS else pa.float64()) for name in STANDING_COLUMNS]
     return pa.schema(fields)
 
 
@@ -256,9 +263,9 @@ def _require_same(folder: Path, known: Mapping[str, Any], wanted: Mapping[str, A
         if known["axes"].get(axis) != wanted["axes"].get(axis):
             differ = f"{_short(known['axes'].get(axis))}, not {_short(wanted['axes'].get(axis))}"
             raise _not_ours(folder, f"there the axis {axis} is {differ}")
-    for key in ("replications", "precision", "max_replications", "version"):
-        if known.get(key) != wanted[key]:
-            raise _not_ours(folder, f"there {key} is {_short(known.get(key))}, not {_short(wanted[key])}")
+    for key in ("replications", "precision", "max_replications", "version", "compares"):
+        if known.get(key) != wanted.get(key):
+            raise _not_ours(folder, f"there {key} is {_short(known.get(key))}, not {_short(wanted.get(key))}")
     raise _not_ours(folder, "its scenario, or a file that the scenario reads, is another one")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -22,6 +23,7 @@ from simulator.scenario.load import LoadedScenario
 from simulator.scenario.locate import Place
 from simulator.scenario.override import replaced
 from simulator.scenario.schema import Scenario
+from simulator.studies.axes import of_grid
 from simulator.studies.sweeps.inputs import Inputs
 from simulator.studies.sweeps.store import schema_of
 
@@ -48,6 +50,9 @@ class Options:
     engine : {"auto", "reference", "fast"}
     progress : bool
         Whether a terminal shows a bar.
+    compares : bool or None
+        Whether rows say how far each policy is behind the best one, and what it took (`simulator.inference.standings`);
+        None: where there is one axis, of numbers.
     """
 
     replications: int | None = None
@@ -57,6 +62,7 @@ class Options:
     cluster: str = ""
     engine: str = "auto"
     progress: bool = False
+    compares: bool | None = False
 
 
 class Sweep:
@@ -70,6 +76,8 @@ class Sweep:
     options : Options
     environments : sequence of str, or mapping
         Axes that nature chooses; they come first and turn slowest.
+    flags : sequence of str
+        The option that each axis of ``over`` was given with, for messages.
 
     Raises
     ------
@@ -77,19 +85,29 @@ class Sweep:
         With every problem of scenario and axes.
     """
 
-    def __init__(self, loaded: LoadedScenario, over: Over, options: Options, environments: Over = ()) -> None:
+    def __init__(
+        self,
+        loaded: LoadedScenario,
+        over: Over,
+        options: Options,
+        environments: Over = (),
+        flags: Sequence[str] = (),
+    ) -> None:
         problems = _problems_of(options)
         if problems:
             raise ScenarioError(problems)
         self.options = options
         self.inputs = Inputs()
         self._context = {"base": loaded.base, "stand_in": self.inputs.stand_in}
-        self.grid = read_grid(_replicated(loaded, options.replications), over, self._context, environments)
+        self.loaded = _replicated(loaded, options.replications)
+        self.grid = read_grid(self.loaded, over, self._context, environments, flags)
         first = self.scenario(0)
+        is_line = len(self.grid.axes) == 1 and of_grid(self.grid)[0].is_numeric and len(first.policies) > 1
+        self.compares = is_line if options.compares is None else options.compares
         has_groups = first.fleet is not None and len(first.fleet) > 1
         has_cloud = first.cloud is not None or any(axis.path.split(".")[0] == "cloud" for axis in self.grid.axes)
         beyond = [stage.name for stage in THREE_TIERS if stage not in TWO_TIERS] if has_cloud else []
-        self.schema = schema_of(self.grid, has_groups, options.precision is not None, beyond)
+        self.schema = schema_of(self.grid, has_groups, options.precision is not None, beyond, self.compares)
         self.file = loaded.file
         self.cautions = tuple(cautions_of(self.inputs.profiles()))
 
@@ -102,6 +120,18 @@ class Sweep:
             If the values of this point do not go together.
         """
         return self.grid.scenario(self.grid.indices(number), self._context)
+
+    def scenario_at(self, value: Any) -> Scenario:
+        """The validated scenario at any value of its only axis.
+
+        Raises
+        ------
+        ScenarioError
+            If it is not valid there.
+        """
+        [axis] = self.grid.axes
+        between = replace(self.grid, axes=(replace(axis, values=(value,)),))
+        return between.scenario((0,), self._context)
 
     def identity(self, number: int, scenario: Scenario) -> str:
         """Hash of everything that decides the rows of a point: scenario, content of its files, stopping rule."""
@@ -122,6 +152,8 @@ class Sweep:
             "precision": options.precision,
             "max_replications": options.max_replications if options.precision else None,
         }
+        if self.compares:
+            stated["compares"] = True
         return {
             **stated,
             "points": self.grid.size,
