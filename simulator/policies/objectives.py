@@ -45,7 +45,11 @@ def _write(objective: Objective) -> Any:
     return objective if isinstance(objective, str) else dict(objective)
 
 
-_WEIGHT = {"type": "number", "exclusiveMinimum": 0}
+_WEIGHT = {
+    "type": "number",
+    "exclusiveMinimum": 0,
+    "description": "Weight of its score, per second, joule or joule second.",
+}
 ObjectiveSpec = Annotated[
     Objective,
     BeforeValidator(_read),

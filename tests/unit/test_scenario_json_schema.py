@@ -85,9 +85,9 @@ def test_every_field_has_a_sentence_of_help() -> None:
 
 
 def test_every_registered_kind_is_offered() -> None:
-    """Policies and channels of the registry, by the value of their kind."""
+    """Policies, channels and codecs of the registry, by the value of their kind."""
     offered = {field["const"] for path, field in fields(SCHEMA) if path.endswith(".kind")}
-    assert offered == {*registry.kinds("policies"), *registry.kinds("links")}
+    assert offered == {*registry.kinds("policies"), *registry.kinds("links"), *registry.kinds("codecs")}
 
 
 def test_every_model_and_card_is_offered() -> None:
