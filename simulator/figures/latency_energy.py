@@ -41,6 +41,7 @@ def tables(result: Result) -> dict[str, DataTable]:
     rows = [
         {name: row.get(name, "") for name in _COLUMNS} | {"group": row.get("group", ""), "remark": remark(row)}
         for row in result.summary_rows
+        if row["requests"]  # a policy that ended by an error has none
     ]
     return {NAME: DataTable(_COLUMNS, rows)}
 

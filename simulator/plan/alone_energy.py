@@ -16,7 +16,7 @@ from simulator.physics.bound import above_idle_j, caused_j
 from simulator.physics.decide import unbeaten
 from simulator.plan.alone import best_rate_bps
 from simulator.plan.plan import Plan
-from simulator.plan.stages import DEVICE, DOWNLINK, UPLINK
+from simulator.plan.stages import DEVICE, DOWNLINK, UPLINK, Stage
 from simulator.plan.system import Group, System
 from simulator.workload import Workload
 
@@ -52,7 +52,7 @@ def least_energy_alone(
     device = workload.device[asked]
     powers = np.array([_powers(group) for group in system.groups])[plan.group_of[device]].T
     active_w, processor_idle_w, radio_active_w, radio_idle_w, up_j, down_j = powers
-    spent, up_bps, down_bps = _spent(plan), *(best_rate_bps(plan, link)[device] for link in (UPLINK, DOWNLINK))
+    spent, up_bps, down_bps = _spent(plan), *(_best_bps(system, plan, link)[device] for link in (UPLINK, DOWNLINK))
     above, caused = np.full((2, asked.size), np.inf)
     # what takes no less of anything costs no less
     places = unbeaten(spent[options[:, None] + np.unique(way)].reshape(options.size, -1))
@@ -65,6 +65,13 @@ def least_energy_alone(
         charged = caused_j(work_s, up_s, down_s, up, down, active_w, radio_active_w, up_j, down_j)
         above, caused = np.minimum(above, added), np.minimum(caused, charged)
     return LeastEnergy(above, caused)
+
+
+def _best_bps(system: System, plan: Plan, link: Stage) -> Floats:
+    """The best rate that a link ever has; infinite where it is drawn, lest it hang on how much of it was."""
+    kinds = [group.uplink_kind if link is UPLINK else group.downlink_kind for group in system.groups]
+    is_drawn = np.array([kind.is_random for kind in kinds])[plan.group_of]
+    return np.where(is_drawn, np.inf, best_rate_bps(plan, link))
 
 
 def _spent(plan: Plan) -> Floats:

@@ -100,13 +100,14 @@ def run_scenario(
     manifest = _manifest(loaded, plans, runs.engine, time.perf_counter() - started)
     manifest["cautions"] = foreseen(system, plans, runs.offered)
     manifest["recordings"] = seen_recordings(system, requests)
+    going = [plan for plan in plans if plan.policy not in runs.ended]
     result = build_result(
         scenario.name,
         manifest["scenario"],
         requests,
         runs.facts(),
         manifest=manifest,
-        curves=rate_sweep(system, plans, runs.ended) | cut_costs(system, plans) | timelines.tables(runs.ended),
+        curves=rate_sweep(system, plans, runs.ended) | cut_costs(system, going) | timelines.tables(runs.ended),
         warmup_s=scenario.statistics.warmup,
         batches=scenario.statistics.batches,
         horizon_s=scenario.horizon,
