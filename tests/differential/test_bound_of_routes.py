@@ -23,6 +23,9 @@ from simulator.plan.sources import sources
 from simulator.scenario.load import load_scenario
 from simulator.workload import Workload, draw
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 
 @settings(max_examples=500)
 @given(routed())

@@ -14,6 +14,9 @@ from simulator import paths
 from simulator.scenario.load import load_scenario
 from simulator.studies.run import run_scenario
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 ADAPTIVE = ["policies=[{kind: adaptive}]", "statistics.replications=1"]
 
 

@@ -27,6 +27,9 @@ from simulator.plan.rules import SERVERS_S
 from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.workload import Workload
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 Case = tuple[Plan, Workload]
 
 

@@ -25,6 +25,9 @@ from simulator.plan.routes import NO_ROW
 from simulator.plan.stages import SERVER
 from simulator.workload import Workload
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 
 def differences(one: RequestLog, other: RequestLog) -> list[str]:
     """Names of the columns whose bytes differ."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from generated import MAX_REQUESTS, channels, lone_plan, losses, servings
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,9 @@ from simulator.plan.routes import INPUT_LOST, NO_REASON, Visits, make_routes
 from simulator.plan.serving import UNLIMITED, ServingPlan
 from simulator.plan.stages import BACKHAUL_DOWN, BACKHAUL_UP, CLOUD, DEVICE, DOWNLINK, EDGE, LINK, SERVER, UPLINK, Stage
 from simulator.workload import Workload
+
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
 
 _OPTIONS = 3
 

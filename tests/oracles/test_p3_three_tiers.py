@@ -12,6 +12,9 @@ import simulator
 from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 #: bytes out of block k; ms on tier 0 of blocks 1..k, and on tiers 1 and 2 of blocks k+1..8
 ROWS = [
     (602112, 0, 48.79, 8.79),

@@ -17,6 +17,9 @@ from simulator.physics.packets import forwarded_bits, in_packets_bytes
 from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 NANO = 1e-9
 ENGINES = pytest.mark.parametrize("engine", ["reference", "fast"])
 ONE = {"arrivals": "periodic", "phase": "0 s", "rate": "1 /s", "requests": 1}

@@ -39,6 +39,9 @@ from simulator.plan.stages import UPLINK
 from simulator.scenario.load import load_scenario
 from simulator.workload import Workload, draw
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 #: what double precision may lose over sums of some hundred seconds
 ROUNDING_S = 1e-9
 

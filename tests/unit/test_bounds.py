@@ -16,6 +16,9 @@ from drawn import drawn
 
 from simulator.errors import OffloadSimError
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 SHORT = ["statistics.replications=1", "statistics.warmup=0 s"]
 
 
@@ -27,7 +30,7 @@ def test_no_shipped_policy_beats_it(name: str) -> None:
     assert (summary["latency_bound_s"] > 0).all()
 
 
-@pytest.mark.parametrize("first", range(0, 120, 20))
+@pytest.mark.parametrize("first", range(0, 80, 20))
 def test_no_policy_of_a_drawn_scenario_beats_it(first: int) -> None:
     """Losses, radios, cells, LoRaWAN, batches, limits, horizons and warm-ups."""
     seen = 0

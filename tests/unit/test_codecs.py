@@ -19,6 +19,9 @@ from simulator.plan.library import Memory
 from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 
 def encoded(tensor: np.ndarray, bits: int) -> bytes:
     """A real encode: floats as they are, else packed integers behind scale and zero point (Jacob et al., 2018)."""

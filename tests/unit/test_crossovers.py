@@ -19,6 +19,9 @@ from simulator.studies.crossovers import FILE, Line, along
 from simulator.studies.sweeps.run import run_sweep
 from simulator.studies.sweeps.sweep import Options, Sweep
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 ANSWER_S = 32 / 1e6
 RATES = "link.uplink.rate=5 kbit/s:5 Mbit/s:13:log"
 

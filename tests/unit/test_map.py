@@ -24,6 +24,9 @@ from simulator.figures.files import figure_content
 from simulator.inference.standings import APART, BEHIND, BEST, CLOSE, EQUAL, STANDING_COLUMNS, verdict
 from simulator.studies.map import COLUMNS
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 RATES = "link.uplink.rate=1:100 kbit/s:9:log"
 
 

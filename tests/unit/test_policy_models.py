@@ -16,6 +16,9 @@ from simulator.plan.prepare import prepare
 from simulator.scenario.load import load_scenario
 from simulator.studies.curves import rate_sweep
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 HEAVY, LIGHT = "heavy", "light"
 
 

@@ -10,6 +10,9 @@ from worlds import card, chain, scenario
 
 import simulator
 
+#: engines are named where they matter
+pytestmark = pytest.mark.engine_free
+
 BEFORE = {"device": "18 ms", "edge": "3 ms", "cloud": "1 ms"}
 AFTER = {"device": "54 ms", "edge": "7 ms", "cloud": "2 ms"}
 
