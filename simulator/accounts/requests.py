@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simulator.accounts.frame_times import downlink_service_s, uplink_service_s
 from simulator.accounts.outcome import outcome, sent_or_planned
-from simulator.arrays import Floats
+from simulator.arrays import Flags, Floats
 from simulator.engines.log import COMPLETED, STATUS_NAMES, RequestLog
 from simulator.plan.plan import Plan
 from simulator.plan.routes import ANSWER_LOST, NO_REASON, REASON_NAMES, TURNED_BACK_REASONS
@@ -132,13 +132,18 @@ def _stages(plan: Plan, workload: Workload, log: RequestLog) -> dict[str, Any]:
     turned_back = np.isin(log.reason, TURNED_BACK_REASONS)
     turns = bool(turned_back.any())
     gone = np.zeros(workload.size, dtype=bool)
-    travelled_s, offloaded = np.zeros(workload.size), gone.copy()
-    reach_s = workload.arrival_s
-    parts: dict[str, tuple[Floats, Floats]] = {}
+    taken = np.flatnonzero(np.bincount(log.row, minlength=plan.options))
+    travelled_s: Floats | float = 0.0
+    offloaded: Flags | bool = False
+    reach_s: Floats | float = workload.arrival_s
+    parts: dict[str, tuple[Floats | float, Floats | float]] = {stage.station: (0.0, 0.0) for stage in plan.stages}
     framed = _framed(plan, workload, log)
     for k, stage in enumerate(plan.stages):
         legs = plan.routes.at(k)
-        met = turned_back if stage is FALLBACK else legs.is_met[log.row] & ~gone
+        if not (turns if stage is FALLBACK else legs.is_met[taken].any()):
+            continue
+        everyone = bool(legs.is_met[taken].all()) and not (turns and gone.any())
+        met = turned_back if stage is FALLBACK else legs.is_met[log.row] & ~gone if not everyone else None
         start_s, end_s = log.start_s[stage.name], log.end_s[stage.name]
         wait_s, service_s = start_s - reach_s, end_s - start_s
         if stage.name in framed:
@@ -148,27 +153,30 @@ def _stages(plan: Plan, workload: Workload, log: RequestLog) -> dict[str, Any]:
             service_s = np.where(uses, served_s, service_s)
         served = met
         if turns and stage.kind == SERVER:
-            refused = met & turned_back & np.isnan(start_s)
-            served = met & ~refused
+            refused = turned_back & np.isnan(start_s) & (True if met is None else met)
+            served = ~refused if met is None else met & ~refused
             back_s = legs.back_s[log.row]
             reach_s = np.where(refused, reach_s + back_s, reach_s)
-            travelled_s += np.where(refused, back_s, 0.0)
+            travelled_s = travelled_s + np.where(refused, back_s, 0.0)
             gone |= refused
-        before = parts.get(stage.station, (0.0, 0.0))
-        parts[stage.station] = (
-            before[0] + np.where(served, wait_s, 0.0),
-            before[1] + np.where(served, service_s, 0.0),
-        )
-        delay_s = np.where(served, legs.delay_s[log.row], 0.0)
-        reach_s = np.where(served, end_s + delay_s, reach_s)
-        travelled_s += delay_s
+        before = parts[stage.station]
+        parts[stage.station] = (before[0] + _where(served, wait_s, 0.0), before[1] + _where(served, service_s, 0.0))
+        # who takes one of equal rows needs no look at its own
+        delays_s = legs.delay_s[taken]
+        delay_s = float(delays_s[0]) if (delays_s == delays_s[0]).all() else legs.delay_s[log.row]
+        reach_s = _where(served, end_s + delay_s, reach_s)
+        travelled_s = travelled_s + _where(served, delay_s, 0.0)
         if stage.kind == LINK:
-            offloaded |= met
-    travelled_s[offloaded & (log.status != COMPLETED)] = np.nan
-    columns = {
-        f"{name}_{what}_s": value for name, both in parts.items() for what, value in zip(_PARTS, both, strict=True)
-    }
-    return {name: _missing(values) for name, values in {**columns, "propagation_s": travelled_s}.items()}
+            offloaded = offloaded | (True if met is None else met)
+    travelled_s = np.where(offloaded & (log.status != COMPLETED), np.nan, travelled_s)
+    columns = {f"{name}_{what}_s": of for name, both in parts.items() for what, of in zip(_PARTS, both, strict=True)}
+    everything = {**columns, "propagation_s": travelled_s}
+    return {name: _missing(np.broadcast_to(values, workload.size)) for name, values in everything.items()}
+
+
+def _where(some: Flags | None, values: Floats | float, otherwise: Floats | float) -> Floats | float:
+    """Values of some requests and something else for the others; None stands for all of them."""
+    return values if some is None else np.where(some, values, otherwise)
 
 
 def _framed(plan: Plan, workload: Workload, log: RequestLog) -> dict[str, tuple[NDArray[np.bool_], Floats]]:
@@ -187,7 +195,8 @@ def _missing(values: Floats) -> Any:
     """A column in which NaN is null."""
     import pyarrow as pa
 
-    return pa.array(values, mask=np.isnan(values))
+    missing = np.isnan(values)
+    return pa.array(values, mask=missing if missing.any() else None)
 
 
 def _true(values: Floats) -> Any:
