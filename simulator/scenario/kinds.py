@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, ValidationInfo
@@ -18,6 +20,18 @@ from pydantic_core import CoreSchema, core_schema
 from simulator import registry
 from simulator.errors import NotFoundError, Problem, did_you_mean
 from simulator.scenario.mistakes import nested, problems_of, shown
+
+
+@cache
+def _own_fields(classes: tuple[tuple[str, type[BaseModel]], ...]) -> Mapping[str, frozenset[str]]:
+    """For each kind the fields that must be given and that no other one asks for."""
+    asked = {
+        kind: {field.alias or name for name, field in model.model_fields.items() if field.is_required()} - {"kind"}
+        for kind, model in classes
+    }
+    shared = Counter(name for names in asked.values() for name in names)
+    own = {kind: frozenset(name for name in names if shared[name] == 1) for kind, names in asked.items()}
+    return MappingProxyType(own)
 
 
 @dataclass(frozen=True)
@@ -86,14 +100,9 @@ class Registered:
         unknown = [Problem(f"unknown field {shown(key)}", did_you_mean(str(key), known), (key,)) for key in value]
         raise nested(*(unknown or [Problem(f"this {self.noun} is empty", self._form())]))
 
-    def _own_fields(self) -> dict[str, set[str]]:
+    def _own_fields(self) -> Mapping[str, frozenset[str]]:
         """For each kind the fields that must be given and that no other kind asks for: they tell it from the others."""
-        asked = {
-            kind: {field.alias or name for name, field in model.model_fields.items() if field.is_required()} - {"kind"}
-            for kind, model in self.classes().items()
-        }
-        shared = Counter(name for names in asked.values() for name in names)
-        return {kind: {name for name in names if shared[name] == 1} for kind, names in asked.items()}
+        return _own_fields(tuple(self.classes().items()))
 
     def _form(self) -> str:
         """What an entry looks like, for hints."""
